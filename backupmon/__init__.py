@@ -1,0 +1,42 @@
+"""backupmon: a server that watches over other people's database backups."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from backupmon.cli import register_commands
+from backupmon.config import PROJECT_ROOT, Settings, load_settings
+from backupmon.extensions import db, migrate
+from backupmon.logs import configure_logging
+
+__version__ = "0.1.0"
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Wire the application; decides nothing.
+
+    Parameters
+    ----------
+    settings:
+        The settings to use; read from the environment and ``.env`` when None.
+
+    Raises
+    ------
+    SettingsError
+        When a setting cannot be used.
+    """
+    settings = settings or load_settings()
+    configure_logging(settings)
+    app = Flask(
+        __name__,
+        template_folder=str(PROJECT_ROOT / "templates"),
+        static_folder=str(PROJECT_ROOT / "static"),
+        instance_path=str(settings.data_dir),
+    )
+    app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = {"pool_pre_ping": True}
+    app.extensions["backupmon"] = settings
+    db.init_app(app)
+    migrate.init_app(app, db, directory=str(PROJECT_ROOT / "migrations"), render_as_batch=True)
+    register_commands(app)
+    return app
