@@ -1,0 +1,38 @@
+"""Quantities as a person reads them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+_UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
+
+
+def human_bytes(size: int) -> str:
+    """`size` bytes in decimal units, three digits at most after rounding: ``17.9 MB``."""
+    amount, unit = float(size), _UNITS[0]
+    for unit in _UNITS:
+        if abs(amount) < 999.95 or unit == _UNITS[-1]:
+            break
+        amount /= 1000
+    return f"{size} B" if unit == "B" else f"{amount:.1f} {unit}"
+
+
+def human_time(moment: datetime) -> str:
+    """`moment` in UTC to the minute: ``2025-06-12 13:30 UTC``."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def human_span(span: timedelta) -> str:
+    """A length of time in its two largest units: ``2 h 5 min``, ``3 d``, ``40 s``."""
+    seconds = abs(int(span.total_seconds()))
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, hours, days = seconds // 60 % 60, seconds // 3600 % 24, seconds // 86400
+    parts = [(days, "d"), (hours, "h"), (minutes, "min")]
+    said = [f"{count} {unit}" for count, unit in parts if count]
+    return " ".join(said[:2])
+
+
+def short_hash(sha256: str) -> str:
+    """The first twelve hex digits: enough to tell two apart."""
+    return sha256[:12]
