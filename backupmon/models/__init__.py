@@ -1,0 +1,21 @@
+"""The tables, one file per family."""
+
+from backupmon.models.audit import AuditEvent
+from backupmon.models.entries import BackupEntry
+from backupmon.models.jobs import ExpectedBackupJob
+from backupmon.models.reports import AgentReport, Discovery
+from backupmon.models.server import ScanRun, ServerCondition, StorageRoot
+from backupmon.models.stored import StoredBackup, StoredState
+
+__all__ = [
+    "AgentReport",
+    "AuditEvent",
+    "BackupEntry",
+    "Discovery",
+    "ExpectedBackupJob",
+    "ScanRun",
+    "ServerCondition",
+    "StorageRoot",
+    "StoredBackup",
+    "StoredState",
+]

@@ -1,0 +1,29 @@
+"""Runs migrations on the application's database, inside ``flask db …``."""
+
+from __future__ import annotations
+
+from alembic import context
+from flask import current_app
+
+from backupmon.extensions import db
+
+
+def run_migrations() -> None:
+    """Bring the database to a revision, all in one transaction where it can be undone."""
+    if context.is_offline_mode():
+        context.configure(
+            url=db.engine.url.render_as_string(hide_password=False),
+            target_metadata=db.metadata,
+            literal_binds=True,
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+        return
+    arguments = current_app.extensions["migrate"].configure_args
+    with db.engine.connect() as connection:
+        context.configure(connection=connection, target_metadata=db.metadata, **arguments)
+        with context.begin_transaction():
+            context.run_migrations()
+
+
+run_migrations()
