@@ -1,0 +1,39 @@
+"""What lies beside a quarantined file: why it is there."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any
+
+from backupmon.storage.failpoints import failpoint
+from backupmon.storage.faults import server_fault
+from backupmon.storage.folders import folder
+
+REASON = "reason.json"
+
+
+def write_reason(root_fd: int, entry_id: int, reason: dict[str, Any]) -> None:
+    """Write ``<entry id>/reason.json``, whole or not at all.
+
+    Raises
+    ------
+    ServerFault
+        When it cannot be written.
+    """
+    part = f".{REASON}.part"
+    data = json.dumps(reason, ensure_ascii=False, indent=2, sort_keys=True).encode() + b"\n"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    with folder(root_fd, (str(entry_id),), make=True) as own:
+        try:
+            fd = os.open(part, flags, 0o640, dir_fd=own)
+            try:
+                os.write(fd, data)
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+            os.rename(part, REASON, src_dir_fd=own, dst_dir_fd=own)
+            os.fsync(own)
+        except OSError as error:
+            raise server_fault(error, f"QUARANTINE_ROOT/{entry_id}") from error
+    failpoint("quarantine.reason")

@@ -1,0 +1,119 @@
+"""The four roots, and the marker that tells a mounted disk from its empty mount point."""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from backupmon.storage.faults import ServerFault, server_fault
+
+MARKER = ".backupmon"
+#: Folders of the server's own, inside the roots. Names that begin with a dot are refused in
+#: templates and taken from names, so that no agent and no job can reach them.
+CLAIMED = ".claimed"
+INCOMING = ".incoming"
+PREVIOUS = ".previous"
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """One root: the name of its setting, and where it lies."""
+
+    name: str
+    path: Path
+
+    def open(self) -> int:
+        """The root's folder, open for the caller to close.
+
+        Raises
+        ------
+        ServerFault
+            When it is absent or may not be entered.
+        """
+        try:
+            return os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError as error:
+            raise _absent(self) from error
+        except OSError as error:
+            raise server_fault(error, f"{self.name} ({self.path})") from error
+
+
+def read_marker(root: Root) -> str | None:
+    """The id in the root's marker, or None where there is none.
+
+    Raises
+    ------
+    ServerFault
+        When the root is absent, or its marker cannot be read.
+    """
+    if not root.path.is_dir():
+        raise _absent(root)
+    try:
+        data = json.loads((root.path / MARKER).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise server_fault(error, f"{root.name} ({root.path})") from error
+    except ValueError:
+        return ""
+    return str(data.get("id", "")) if isinstance(data, dict) else ""
+
+
+def mark(root: Root) -> str:
+    """Create the root where it is absent, and write its marker; gives the marker's id.
+
+    Raises
+    ------
+    ServerFault
+        When it cannot be written.
+    """
+    marker = str(uuid.uuid4())
+    note = {"id": marker, "root": root.name, "since": datetime.now(UTC).isoformat()}
+    try:
+        root.path.mkdir(parents=True, exist_ok=True, mode=0o750)
+        _write_whole(root.path / MARKER, json.dumps(note) + "\n")
+    except OSError as error:
+        raise server_fault(error, f"{root.name} ({root.path})") from error
+    return marker
+
+
+def check_marker(root: Root, expected: str) -> None:
+    """Make sure that the root is the one that was used before.
+
+    Raises
+    ------
+    ServerFault
+        When it bears no marker, or another's: its disk is not mounted, or another is.
+    """
+    found = read_marker(root)
+    if found == expected:
+        return
+    told = "bears no marker" if found is None else "bears the marker of another root"
+    raise ServerFault(
+        "root.unmarked",
+        root.name,
+        f"{root.name} ({root.path}) {told}: its disk may not be mounted",
+        "mount it; if the folder was replaced on purpose, run flask init --mark-roots",
+    )
+
+
+def _absent(root: Root) -> ServerFault:
+    return ServerFault(
+        "root.absent",
+        root.name,
+        f"{root.name} ({root.path}) is not there: its disk may not be mounted",
+        "mount it, or set the right path; flask init creates the folders of a new server",
+    )
+
+
+def _write_whole(path: Path, text: str) -> None:
+    part = path.with_name(path.name + ".part")
+    with part.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
