@@ -1,0 +1,114 @@
+"""Server conditions: noted while a scan goes on, recorded at its end, ended when gone."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import select
+
+from backupmon.core.statuses import Status
+from backupmon.core.words import human_span
+from backupmon.extensions import db
+from backupmon.models import BackupEntry, ServerCondition, StoredBackup, StoredState
+from backupmon.services.context import Scan
+from backupmon.storage.faults import ServerFault
+
+log = structlog.get_logger()
+
+#: An entry should not wait, nor a file be on its way, for longer than this.
+STUCK_AFTER = timedelta(hours=1)
+
+
+#: A report that is being written. Nothing is wrong with that until it lasts.
+SETTLING = "report.settling"
+
+
+def open_conditions(now: datetime) -> list[ServerCondition]:
+    """What is wrong with the server at `now`, the newest first."""
+    return [
+        condition
+        for condition in _all_open()
+        if condition.code != SETTLING or now - condition.started_at >= STUCK_AFTER
+    ]
+
+
+def _all_open() -> list[ServerCondition]:
+    query = select(ServerCondition).where(ServerCondition.ended_at.is_(None))
+    return list(db.session.scalars(query.order_by(ServerCondition.started_at.desc())))
+
+
+def settling_since(agent: str) -> datetime | None:
+    """Since when scan after scan has found a report of the agent unfinished."""
+    query = select(ServerCondition.started_at).where(
+        ServerCondition.code == SETTLING,
+        ServerCondition.subject == agent,
+        ServerCondition.ended_at.is_(None),
+    )
+    return db.session.scalar(query)
+
+
+def note_stuck(scan: Scan) -> None:
+    """Note entries that have been PENDING, and files that have been moving, for too long.
+
+    A wait within the job's own deadline is no trouble of the server.
+    """
+    since = scan.real_now - STUCK_AFTER
+    pending = db.session.execute(
+        select(BackupEntry.id, BackupEntry.created_at, BackupEntry.cycle_deadline_at).where(
+            BackupEntry.status == Status.PENDING.value, BackupEntry.created_at < since
+        )
+    )
+    for entry_id, created_at, deadline in pending:
+        if deadline < scan.now:
+            age = human_span(scan.real_now - created_at)
+            scan.note(_stuck("entry.stuck", entry_id, f"has waited for its verdict for {age}"))
+    moving = db.session.execute(
+        select(StoredBackup.entry_id, StoredBackup.created_at).where(
+            StoredBackup.state == StoredState.MOVING.value, StoredBackup.created_at < since
+        )
+    )
+    for entry_id, created_at in moving:
+        age = human_span(scan.real_now - created_at)
+        scan.note(_stuck("file.stuck", entry_id, f"has a file on its way for {age}"))
+
+
+def _stuck(code: str, entry_id: int, words: str) -> ServerFault:
+    return ServerFault(
+        code,
+        f"entry {entry_id}",
+        f"entry {entry_id} {words}",
+        "look for another server condition that holds it up, and at the log of the scans",
+    )
+
+
+def record_conditions(scan: Scan) -> None:
+    """Begin the conditions that this scan met, renew those it met again, end the others.
+
+    A scan of one agent ends nothing: it has not looked everywhere.
+    """
+    with scan.recording():
+        known = {(c.code, c.subject): c for c in _all_open()}
+        for fault in scan.faults:
+            _begin_or_renew(scan, fault, known.pop((fault.code, fault.subject[:512]), None))
+        for condition in known.values() if scan.agent is None else ():
+            condition.ended_at = scan.real_now
+            log.info("condition.ended", code=condition.code, subject=condition.subject)
+
+
+def _begin_or_renew(scan: Scan, fault: ServerFault, known: ServerCondition | None) -> None:
+    if fault.code != SETTLING:
+        log.error("condition", code=fault.code, subject=fault.subject, message=fault.message)
+    if known is not None:
+        known.last_seen_at, known.message, known.hint = scan.real_now, fault.message, fault.hint
+        return
+    db.session.add(
+        ServerCondition(
+            code=fault.code,
+            subject=fault.subject[:512],
+            message=fault.message,
+            hint=fault.hint,
+            started_at=scan.real_now,
+            last_seen_at=scan.real_now,
+        )
+    )

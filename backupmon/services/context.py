@@ -1,0 +1,134 @@
+"""What every step of a scan is given: the moment, the roots, and what was noticed on the way."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from backupmon.config import Settings
+from backupmon.core.waiting import Patience
+from backupmon.extensions import begin_write, db
+from backupmon.storage.faults import ServerFault
+from backupmon.storage.inbox import DepositListing
+from backupmon.storage.measure import Look
+
+#: Called with (what, bytes done, bytes in all) as files are read.
+Progress = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRoots:
+    """The folders of the roots, open; what could not be used is None."""
+
+    deposit: int | None
+    validated: int | None
+    quarantine: int | None
+    archive: int | None
+
+    def close(self) -> None:
+        """Close all that are open."""
+        for fd in (self.deposit, self.validated, self.quarantine, self.archive):
+            if fd is not None:
+                os.close(fd)
+
+
+@dataclass(slots=True)
+class Scan:
+    """One scan under way.
+
+    Parameters
+    ----------
+    settings:
+        The settings in force.
+    now:
+        The moment it judges as of: deadlines are held against it.
+    real_now:
+        The clock's own moment; differs under ``--as-of``.
+    clock:
+        The filesystem's clock, that ages of files are held against.
+    roots:
+        The roots that can be used.
+    agent:
+        The key of the one agent it is limited to; None for all.
+    workers:
+        How many files are measured at once.
+    dry_run:
+        Nothing is moved, and nothing recorded.
+    on_bytes:
+        Told of every chunk that was read.
+    """
+
+    settings: Settings
+    now: datetime
+    real_now: datetime
+    clock: datetime
+    roots: OpenRoots
+    agent: str | None = None
+    workers: int = 1
+    dry_run: bool = False
+    on_bytes: Progress | None = None
+    on_expected: Progress | None = None
+    counts: Counter[str] = field(default_factory=Counter)
+    faults: list[ServerFault] = field(default_factory=list)
+    concluded: list[int] = field(default_factory=list)
+    waiting: list[int] = field(default_factory=list)
+    #: Agents with a report that may not be complete yet: not overdue for now.
+    settling: set[str] = field(default_factory=set)
+    #: Agents whose reports end in the future.
+    ahead: set[str] = field(default_factory=set)
+    #: Agents whose folders could not be read: nothing is known of them.
+    unseen: set[str] = field(default_factory=set)
+    look_again_at: datetime | None = None
+    #: In a dry run: what was seen of each staged file, measured beforehand.
+    looks: dict[tuple[str, ...], Look | ServerFault] = field(default_factory=dict)
+    _listing: DepositListing | None = None
+
+    @property
+    def patience(self) -> Patience:
+        """What decides whether a wrong file may still become right."""
+        return Patience(timedelta(seconds=self.settings.settle_seconds), self.now, self.clock)
+
+    @property
+    def listing(self) -> DepositListing:
+        """The folders of the deposit area."""
+        if self._listing is None:
+            assert self.roots.deposit is not None
+            self._listing = DepositListing(self.roots.deposit)
+        return self._listing
+
+    def landed(self, changed_at: datetime) -> datetime:
+        """When a file landed, on the scale of the scan's moment: as old then as it is now.
+
+        Without ``--as-of`` that is its ctime, corrected for a file server's clock that differs
+        from ours; with it, a file delivered just now has landed just before that moment.
+        """
+        return self.now - max(self.clock - changed_at, timedelta(0))
+
+    def note(self, fault: ServerFault) -> None:
+        """Remember a server condition; it is recorded at the end."""
+        if (fault.code, fault.subject) not in {(f.code, f.subject) for f in self.faults}:
+            self.faults.append(fault)
+
+    def wait_until(self, moment: datetime) -> None:
+        """Ask for another look, at `moment` or sooner."""
+        if self.look_again_at is None or moment < self.look_again_at:
+            self.look_again_at = moment
+
+    @contextlib.contextmanager
+    def recording(self) -> Iterator[None]:
+        """One durable transaction; in a dry run it is only kept for the steps that follow."""
+        if not self.dry_run:
+            begin_write()
+        try:
+            yield
+            if self.dry_run:
+                db.session.flush()
+            else:
+                db.session.commit()
+        except BaseException:
+            db.session.rollback()
+            raise

@@ -1,0 +1,44 @@
+"""The history of a job: its entries, newest cycle first."""
+
+from __future__ import annotations
+
+from sqlalchemy import select
+
+from backupmon.core.errors import NotFoundError
+from backupmon.extensions import db
+from backupmon.models import BackupEntry, ExpectedBackupJob
+
+
+def find_job(job_id: int) -> ExpectedBackupJob:
+    """The job of that number.
+
+    Raises
+    ------
+    NotFoundError
+        When there is none, or it was deleted.
+    """
+    job = db.session.get(ExpectedBackupJob, job_id)
+    if job is None or job.deleted_at is not None:
+        raise NotFoundError(f"there is no job {job_id}", "flask jobs list shows them")
+    return job
+
+
+def job_history(job_id: int, limit: int | None = None) -> list[BackupEntry]:
+    """The entries of a job: newest cycle first, and in it what was concluded last.
+
+    Parameters
+    ----------
+    limit:
+        At most so many; None gives all.
+    """
+    query = (
+        select(BackupEntry)
+        .where(BackupEntry.expected_job_id == job_id)
+        .order_by(
+            BackupEntry.cycle_due_at.desc(),
+            BackupEntry.timestamp.desc().nulls_first(),
+            BackupEntry.id.desc(),
+        )
+        .limit(limit)
+    )
+    return list(db.session.scalars(query))

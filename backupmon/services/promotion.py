@@ -1,0 +1,323 @@
+"""Promotion and quarantine: a judged file goes where its verdict sends it.
+
+The row is written in the verdict's own transaction (state ``moving``); the file follows, and
+then the row says so. Cut off anywhere, `recovery` goes on from the row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+from sqlalchemy import or_, select, update
+
+from backupmon.core.errors import TemplateError
+from backupmon.core.paths import render
+from backupmon.core.statuses import Status
+from backupmon.core.verdict import Verdict
+from backupmon.extensions import db
+from backupmon.models import BackupEntry, ExpectedBackupJob, StoredBackup, StoredState
+from backupmon.services.context import Scan
+from backupmon.services.judging import Case
+from backupmon.storage.claims import clear_folder
+from backupmon.storage.failpoints import failpoint
+from backupmon.storage.faults import ServerFault
+from backupmon.storage.folders import NotAFolderError
+from backupmon.storage.placing import (
+    Source,
+    kept_previous,
+    place,
+    quarantine_target,
+    remove_at,
+    validated_target,
+)
+from backupmon.storage.quarantine import REASON, write_reason
+from backupmon.storage.roots import CLAIMED, PREVIOUS
+
+log = structlog.get_logger()
+
+VALIDATED, QUARANTINE = "validated", "quarantine"
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """A file on its way, as plain facts that a thread can work with.
+
+    Parameters
+    ----------
+    replaces:
+        The entry whose copy stands at the final path, and is kept in ``.previous``.
+    reason:
+        What goes into ``reason.json``; None for the validated area.
+    aside:
+        A newer copy stands at the final path: this one goes to ``.previous`` beside it.
+    """
+
+    entry_id: int
+    job_id: int
+    destination: str
+    path: tuple[str, ...]
+    claimed: str
+    sha256: str | None
+    replaces: str | None = None
+    reason: dict[str, object] | None = None
+    aside: bool = False
+    fault: ServerFault | None = None
+
+
+def plan_placement(scan: Scan, case: Case, verdict: Verdict) -> Placement | None:
+    """Add the row for a judged file, and say where the file goes; None where there is none.
+
+    Success and "unchanged" are promoted; "changed though it must not" and what did not arrive
+    whole go to quarantine.
+    """
+    if case.claimed is None:
+        return None
+    entry = case.entry
+    promoted = verdict.status is Status.SUCCESS or verdict.comparison == "unchanged"
+    path, note = _final_path(scan, entry) if promoted else (None, "")
+    row = StoredBackup(
+        entry_id=entry.id,
+        expected_job_id=entry.expected_job_id,
+        state=StoredState.MOVING.value,
+        destination=VALIDATED if path else QUARANTINE,
+        path="/".join(path or (str(entry.id), quarantine_name(case.claimed))),
+        path_key="",
+        file_name=case.claimed,
+        sha256=entry.server_calculated_staged_hash,
+        size=entry.server_calculated_staged_size or 0,
+        cycle_due_at=entry.cycle_due_at,
+        report_end_at=entry.report_end_at,
+        note=note,
+        created_at=scan.real_now,
+    )
+    row.path_key = row.path.lower()
+    db.session.add(row)
+    # The next entry's path must see this one's.
+    db.session.flush()
+    return placement_of(row, entry)
+
+
+def placement_of(row: StoredBackup, entry: BackupEntry) -> Placement:
+    """Where the file of a ``moving`` row goes, as things stand now."""
+    placement = Placement(
+        row.entry_id,
+        row.expected_job_id,
+        row.destination,
+        tuple(row.path.split("/")),
+        row.file_name,
+        row.sha256,
+    )
+    if row.destination == QUARANTINE:
+        return replace(placement, reason=_reason(row, entry))
+    standing = _standing_at(row)
+    if standing is None:
+        return replace(placement, replaces="unknown")
+    if _is_newer(standing, row):
+        kept = (PREVIOUS, str(row.expected_job_id), _kept_name(row))
+        return replace(placement, path=kept, aside=True)
+    return replace(placement, replaces=_kept_name(standing))
+
+
+def put_away(scan: Scan, placement: Placement) -> Placement:
+    """Move the file; trouble of the server comes back as the placement's fault."""
+    roots = scan.roots
+    assert roots.deposit is not None
+    root = roots.quarantine if placement.destination == QUARANTINE else roots.validated
+    assert root is not None
+    source = Source(roots.deposit, (CLAIMED, str(placement.entry_id)), placement.claimed)
+    try:
+        if placement.reason is not None:
+            write_reason(root, placement.entry_id, placement.reason)
+            target = quarantine_target(root, placement.entry_id, placement.path[-1])
+        else:
+            target = validated_target(
+                root,
+                placement.path,
+                placement.entry_id,
+                placement.job_id,
+                placement.replaces,
+            )
+        place(source, target, sha256=placement.sha256)
+    except ServerFault as fault:
+        return replace(placement, fault=fault)
+    except (OSError, NotAFolderError) as error:
+        path = "/".join(placement.path)
+        return replace(
+            placement,
+            fault=ServerFault(
+                "path.unusable",
+                path,
+                f"{path}: the file cannot be put there ({error})",
+                "see what stands in its way; the file is kept and tried again",
+            ),
+        )
+    clear_folder(roots.deposit, placement.entry_id)
+    return placement
+
+
+def finish_placements(scan: Scan, placements: Sequence[Placement]) -> None:
+    """Record which files have arrived, and let go of what they replaced twice over."""
+    arrived = [p for p in placements if p.fault is None]
+    for placement in placements:
+        if placement.fault is not None:
+            scan.note(placement.fault)
+            scan.counts["moves_put_off"] += 1
+    if not arrived:
+        return
+    with scan.recording():
+        for placement in arrived:
+            _mark_arrived(scan, placement)
+    failpoint("place.recorded")
+    for placement in arrived:
+        if placement.destination == VALIDATED and not placement.aside:
+            _drop_older(scan, placement)
+
+
+def _final_path(scan: Scan, entry: BackupEntry) -> tuple[tuple[str, ...] | None, str]:
+    """The final path, or None and why it cannot be used."""
+    job = entry.job
+    values = job.path_values(entry.agent_staged_file_name, entry.cycle_due_at.year)
+    try:
+        path = render(job.final_storage_path_template, values)
+    except TemplateError as error:
+        return None, error.message
+    key = "/".join(path).lower()
+    occupant = db.session.scalar(
+        select(StoredBackup).where(
+            StoredBackup.path_key == key,
+            StoredBackup.destination == VALIDATED,
+            StoredBackup.state.in_(_STANDING),
+            StoredBackup.expected_job_id != job.id,
+        )
+    )
+    if occupant is None:
+        return path, ""
+    other = occupant.job
+    note = f"{'/'.join(path)} is taken by the copy of {other.title} (job {other.id})"
+    scan.note(
+        ServerFault(
+            "path.occupied",
+            f"job {job.id}",
+            f"{job.title}: {note}; its good backup went to quarantine",
+            "give one of the two jobs another final path",
+        )
+    )
+    return None, note
+
+
+#: States of a copy that stands, or will stand, at its final path.
+_STANDING = (StoredState.MOVING.value, StoredState.STORED.value, StoredState.SUPERSEDED.value)
+
+
+def _standing_at(row: StoredBackup) -> StoredBackup | None:
+    """The job's own copy that stands at the very path that `row` goes to."""
+    return db.session.scalar(
+        select(StoredBackup)
+        .where(
+            StoredBackup.expected_job_id == row.expected_job_id,
+            StoredBackup.path_key == row.path_key,
+            StoredBackup.destination == VALIDATED,
+            StoredBackup.state.in_((StoredState.STORED.value, StoredState.SUPERSEDED.value)),
+            StoredBackup.id != row.id,
+        )
+        .order_by(StoredBackup.report_end_at.desc(), StoredBackup.id.desc())
+        .limit(1)
+    )
+
+
+def _is_newer(standing: StoredBackup, row: StoredBackup) -> bool:
+    return standing.report_end_at > row.report_end_at
+
+
+def _kept_name(row: StoredBackup) -> str:
+    return str(row.entry_id)
+
+
+def _mark_arrived(scan: Scan, placement: Placement) -> None:
+    row = db.session.scalar(select(StoredBackup).where(StoredBackup.entry_id == placement.entry_id))
+    assert row is not None
+    row.stored_at = scan.real_now
+    if placement.destination == QUARANTINE:
+        row.state = StoredState.QUARANTINED.value
+    elif placement.aside:
+        row.state, row.path = StoredState.PREVIOUS.value, "/".join(placement.path)
+        row.path_key = row.path.lower()
+    else:
+        _replace_others(row)
+        row.state = StoredState.STORED.value
+    log.info(
+        "file.quarantined" if placement.destination == QUARANTINE else "file.promoted",
+        job=placement.job_id,
+        entry=placement.entry_id,
+        path="/".join(placement.path),
+    )
+
+
+def _replace_others(row: StoredBackup) -> None:
+    """What stood at the path is now in ``.previous``; a copy at another path is superseded.
+
+    Where a newer copy stands at another path, it is this one that is superseded.
+    """
+    standing = db.session.scalars(
+        select(StoredBackup).where(
+            StoredBackup.expected_job_id == row.expected_job_id,
+            StoredBackup.destination == VALIDATED,
+            StoredBackup.state.in_((StoredState.STORED.value, StoredState.SUPERSEDED.value)),
+            StoredBackup.id != row.id,
+        )
+    )
+    for other in standing:
+        if other.path_key == row.path_key:
+            other.state = StoredState.PREVIOUS.value
+            other.path = f"{PREVIOUS}/{row.expected_job_id}/{_kept_name(other)}"
+            other.path_key = other.path.lower()
+        elif other.state == StoredState.STORED.value and not _is_newer(other, row):
+            other.state = StoredState.SUPERSEDED.value
+
+
+def _drop_older(scan: Scan, placement: Placement) -> None:
+    """Remove from ``.previous`` what was replaced before the copy that was replaced just now."""
+    root = scan.roots.validated
+    assert root is not None
+    gone = [n for n in kept_previous(root, placement.job_id) if n != placement.replaces]
+    if not gone:
+        return
+    for name in gone:
+        remove_at(root, (PREVIOUS, str(placement.job_id), name))
+    paths = [f"{PREVIOUS}/{placement.job_id}/{name}" for name in gone]
+    with scan.recording():
+        db.session.execute(
+            update(StoredBackup)
+            .where(
+                StoredBackup.expected_job_id == placement.job_id,
+                StoredBackup.state == StoredState.PREVIOUS.value,
+                or_(*(StoredBackup.path == path for path in paths)),
+            )
+            .values(state=StoredState.REMOVED.value)
+        )
+    failpoint("place.previous_dropped")
+
+
+def quarantine_name(name: str) -> str:
+    """The file's name in quarantine, where ``reason.json`` is taken."""
+    return f"file-{name}" if name.lower() == REASON else name
+
+
+def _reason(row: StoredBackup, entry: BackupEntry) -> dict[str, object]:
+    job: ExpectedBackupJob = entry.job
+    return {
+        "entry": row.entry_id,
+        "job": row.expected_job_id,
+        "agent": job.agent_id_responsible,
+        "database": job.database_name,
+        "status": entry.status,
+        "message": row.note or entry.message,
+        "findings": entry.findings,
+        "staged_file_name": row.file_name,
+        "size": row.size,
+        "sha256": row.sha256,
+        "report": entry.operation_log_file_name,
+        "cycle_due_at": row.cycle_due_at.isoformat(),
+    }

@@ -1,0 +1,178 @@
+"""Recovery: finishing what a crash cut off, from the rows and the places alone.
+
+Every place is a function of the entry's id. A file that was concluded on is in the claimed
+folder, beside its target, at its target, or, after a power cut that undid the claim, still
+staged; whichever it is, the step that was cut off is done again or found done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from backupmon.core.paths import deposit_components
+from backupmon.core.statuses import Status
+from backupmon.extensions import db
+from backupmon.models import BackupEntry, StoredBackup, StoredState
+from backupmon.services.context import Scan
+from backupmon.services.promotion import (
+    QUARANTINE,
+    Placement,
+    finish_placements,
+    placement_of,
+    put_away,
+)
+from backupmon.storage.claims import (
+    claim_again,
+    claimed_entries,
+    claimed_name,
+    clear_folder,
+    restore_original,
+)
+from backupmon.storage.faults import ServerFault
+from backupmon.storage.placing import hash_at, remove_at
+from backupmon.storage.roots import CLAIMED, PREVIOUS
+
+log = structlog.get_logger()
+
+
+def recover(scan: Scan) -> None:
+    """Finish every file that was on its way, and tidy up after those that have arrived."""
+    roots = scan.roots
+    if scan.dry_run or None in (roots.deposit, roots.validated, roots.quarantine):
+        return
+    for row in _moving():
+        try:
+            placement = _finish(scan, row)
+        except ServerFault as fault:
+            scan.note(fault)
+            continue
+        if placement is not None:
+            finish_placements(scan, [placement])
+            scan.counts["recovered"] += placement.fault is None
+    _tidy_claimed(scan)
+
+
+def _moving() -> list[StoredBackup]:
+    """Files on their way, the oldest report first, so that a newer copy ends on top."""
+    query = (
+        select(StoredBackup)
+        .where(StoredBackup.state == StoredState.MOVING.value)
+        .options(joinedload(StoredBackup.entry).joinedload(BackupEntry.job))
+        .order_by(StoredBackup.report_end_at, StoredBackup.id)
+    )
+    return list(db.session.scalars(query))
+
+
+def _finish(scan: Scan, row: StoredBackup) -> Placement | None:
+    deposit = scan.roots.deposit
+    assert deposit is not None
+    log.info("recovery.moving", entry=row.entry_id, job=row.expected_job_id, path=row.path)
+    placement = placement_of(row, row.entry)
+    for place in _targets(row):
+        if _holds(scan, row, place):
+            # It had arrived; only the note of it is missing.
+            remove_at(deposit, (CLAIMED, str(row.entry_id), row.file_name))
+            clear_folder(deposit, row.entry_id)
+            return _arrived_as(placement, place)
+    if claimed_name(deposit, row.entry_id) is not None:
+        return put_away(scan, placement)
+    if _still_staged(scan, row):
+        return None
+    _lost(scan, row)
+    return None
+
+
+def _targets(row: StoredBackup) -> Iterator[tuple[str, ...]]:
+    yield tuple(row.path.split("/"))
+    if row.destination != QUARANTINE:
+        yield (PREVIOUS, str(row.expected_job_id), str(row.entry_id))
+
+
+def _arrived_as(placement: Placement, place: tuple[str, ...]) -> Placement:
+    return replace(placement, path=place, aside=place[0] == PREVIOUS)
+
+
+def _holds(scan: Scan, row: StoredBackup, place: tuple[str, ...]) -> bool:
+    """Whether the file at `place` is the one that the row is about."""
+    root = scan.roots.quarantine if row.destination == QUARANTINE else scan.roots.validated
+    assert root is not None
+    found = hash_at(root, place)
+    if found is None:
+        return False
+    size, sha256 = found
+    if row.sha256 is None:
+        # Never hashed. It lies in a folder of its entry's own, so the size is proof enough.
+        return size == row.size
+    return sha256 == row.sha256
+
+
+def _still_staged(scan: Scan, row: StoredBackup) -> bool:
+    """A power cut can undo a rename that was not yet durable: the file is staged again.
+
+    Then it is taken from there, provided it is the very same.
+    """
+    deposit = scan.roots.deposit
+    assert deposit is not None
+    entry = row.entry
+    for place in staged_places(scan, entry):
+        found = hash_at(deposit, place)
+        if found is None or found[1] != row.sha256:
+            continue
+        if claim_again(deposit, place, row.entry_id):
+            finish_placements(scan, [put_away(scan, placement_of(row, entry))])
+            return True
+    return False
+
+
+def staged_places(scan: Scan, entry: BackupEntry) -> list[tuple[str, ...]]:
+    """Where the entry's staged file may lie."""
+    values = entry.job.path_values(entry.agent_staged_file_name, entry.cycle_due_at.year)
+    components = deposit_components(entry.job.agent_deposit_path_template, values)
+    return scan.listing.spelt(components)
+
+
+def _lost(scan: Scan, row: StoredBackup) -> None:
+    scan.note(
+        ServerFault(
+            "copy.lost",
+            f"entry {row.entry_id}",
+            f"the file of entry {row.entry_id} ({row.entry.job.title}, {row.file_name}) was "
+            f"judged and is nowhere to be found, neither at {row.path} nor on its way",
+            "somebody or something other than this server removed it; ask the agent to send "
+            "it again",
+        )
+    )
+    with scan.recording():
+        row.state = StoredState.LOST.value
+
+
+def _tidy_claimed(scan: Scan) -> None:
+    """Empty what is left in the claimed folders of entries that are done with."""
+    deposit = scan.roots.deposit
+    assert deposit is not None
+    for entry_id in claimed_entries(deposit):
+        entry = db.session.get(BackupEntry, entry_id)
+        if entry is None:
+            scan.note(_orphan(entry_id))
+            continue
+        for place in staged_places(scan, entry):
+            restore_original(deposit, entry_id, place)
+        if entry.status == Status.PENDING.value:
+            continue
+        if claimed_name(deposit, entry_id) is None:
+            clear_folder(deposit, entry_id)
+
+
+def _orphan(entry_id: int) -> ServerFault:
+    return ServerFault(
+        "claimed.orphan",
+        f"entry {entry_id}",
+        f"DEPOSIT_ROOT/{CLAIMED}/{entry_id} holds a file for an entry that the database does "
+        "not know",
+        "the database may be an older copy, or another one; look at the file and move it away",
+    )

@@ -1,0 +1,95 @@
+"""Opening the roots: each must be the one that was used before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+from sqlalchemy import select
+
+from backupmon.config import Settings
+from backupmon.extensions import begin_write, db
+from backupmon.models import StorageRoot
+from backupmon.services.context import OpenRoots
+from backupmon.storage.faults import ServerFault
+from backupmon.storage.roots import Root, check_marker, mark, read_marker
+
+log = structlog.get_logger()
+
+
+def all_roots(settings: Settings) -> list[Root]:
+    """The four roots, as set."""
+    return [Root(name, path) for name, path in settings.roots().items()]
+
+
+def mark_roots(settings: Settings, now: datetime, *, again: bool = False) -> list[Root]:
+    """Create and mark the roots that were never used; gives those that were marked.
+
+    Parameters
+    ----------
+    again:
+        Mark also a root that was used before and bears no marker, or another's: an operator
+        says that this is the right folder.
+
+    Raises
+    ------
+    ServerFault
+        When a root cannot be made or written.
+    """
+    begin_write()
+    marked = [root for root in all_roots(settings) if _mark_if_new(root, now, again)]
+    db.session.commit()
+    return marked
+
+
+def open_roots(
+    settings: Settings, now: datetime, note: Callable[[ServerFault], None], *, dry_run: bool
+) -> OpenRoots:
+    """Open every root that is there and is the right one; `note` is told of the others."""
+    opened: list[int | None] = []
+    for root in all_roots(settings):
+        try:
+            _check(root, now, dry_run=dry_run)
+            opened.append(root.open())
+        except ServerFault as fault:
+            note(fault)
+            opened.append(None)
+    return OpenRoots(*opened)
+
+
+def _check(root: Root, now: datetime, *, dry_run: bool) -> None:
+    known = _known(root)
+    if known is not None:
+        check_marker(root, known.marker)
+    elif not dry_run:
+        begin_write()
+        _mark_if_new(root, now, again=False)
+        db.session.commit()
+
+
+def _mark_if_new(root: Root, now: datetime, again: bool) -> bool:
+    known = _known(root)
+    if known is not None and not again:
+        return False
+    # A marker that is there already is kept: the root may be shared with another server's
+    # database, or this database may be a new one beside old copies.
+    found = read_marker(root) if root.path.is_dir() else None
+    if known is not None and found == known.marker:
+        return False
+    marker = found or mark(root)
+    if known is None:
+        db.session.add(
+            StorageRoot(name=root.name, path=str(root.path), marker=marker, noted_at=now)
+        )
+    else:
+        known.marker = marker
+    log.info("root.marked", root=root.name, path=str(root.path))
+    return True
+
+
+def _known(root: Root) -> StorageRoot | None:
+    query = select(StorageRoot).where(
+        StorageRoot.name == root.name, StorageRoot.path == str(root.path)
+    )
+    return db.session.scalar(query)

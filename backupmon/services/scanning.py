@@ -1,0 +1,263 @@
+"""One scan: recover, take in, verify, enter what is overdue. Each step can be killed anywhere."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.orm import joinedload
+
+from backupmon.config import Settings
+from backupmon.core.job_spec import agent_key
+from backupmon.extensions import begin_write, db
+from backupmon.models import BackupEntry, ScanRun
+from backupmon.services.conditions import SETTLING, note_stuck, record_conditions
+from backupmon.services.context import OpenRoots, Progress, Scan
+from backupmon.services.dry_run import measure_groups
+from backupmon.services.intake import take_in_reports
+from backupmon.services.locking import ScanLock
+from backupmon.services.overdue import judge_overdue_jobs, resume_paused, withdraw_premature
+from backupmon.services.recovery import recover
+from backupmon.services.roots import open_roots
+from backupmon.services.verification import pending_groups, verify_pending
+from backupmon.storage.clock import filesystem_now
+from backupmon.storage.faults import ServerFault
+
+log = structlog.get_logger()
+
+#: So many agents whose clocks run ahead at once mean that ours runs behind.
+CLOCKS_AHEAD = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ScanOptions:
+    """How a scan was asked for.
+
+    Parameters
+    ----------
+    as_of:
+        The moment to judge as of; None is now.
+    agent:
+        The id of the only agent to look at; None is all.
+    workers:
+        How many files are measured at once.
+    dry_run:
+        Move nothing, record nothing.
+    """
+
+    as_of: datetime | None = None
+    agent: str | None = None
+    workers: int = 1
+    dry_run: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ScanResult:
+    """What a scan did."""
+
+    scan_id: int | None
+    moment: datetime
+    started_at: datetime
+    finished_at: datetime
+    counts: dict[str, int]
+    entries: Sequence[dict[str, Any]] = ()
+    waiting: Sequence[dict[str, Any]] = ()
+    conditions: Sequence[dict[str, str]] = field(default=())
+    look_again_at: datetime | None = None
+    dry_run: bool = False
+
+
+def run_scan(
+    settings: Settings,
+    options: ScanOptions,
+    *,
+    on_bytes: Progress | None = None,
+    on_expected: Progress | None = None,
+) -> ScanResult:
+    """Do one scan in this process.
+
+    Parameters
+    ----------
+    on_bytes, on_expected:
+        Told of every chunk that was read, and of the bytes that there are to read.
+
+    Raises
+    ------
+    ScanRunningError
+        When another scan is running.
+    """
+    with ScanLock(settings):
+        started_at = datetime.now(UTC)
+        moment = options.as_of or started_at
+        run = None if options.dry_run else _begin_run(started_at, moment, options)
+        with structlog.contextvars.bound_contextvars(scan=run.id if run else "dry"):
+            try:
+                scan = _prepare(settings, options, started_at, moment)
+                scan.on_bytes, scan.on_expected = on_bytes, on_expected
+                try:
+                    (_rehearse if options.dry_run else _steps)(scan)
+                    result = _result(scan, run, started_at)
+                finally:
+                    scan.roots.close()
+            except BaseException as error:
+                _end_run(run, "failed", {}, str(error) or type(error).__name__)
+                raise
+            _end_run(run, "done", dict(scan.counts))
+            return result
+
+
+def _steps(scan: Scan) -> None:
+    log.info("scan.began", moment=scan.now.isoformat(), agent=scan.agent)
+    resume_paused(scan)
+    withdraw_premature(scan)
+    recover(scan)
+    take_in_reports(scan)
+    verify_pending(scan)
+    judge_overdue_jobs(scan)
+    note_stuck(scan)
+    _note_clocks(scan)
+    record_conditions(scan)
+    log.info("scan.ended", **dict(sorted(scan.counts.items())))
+
+
+def _rehearse(scan: Scan) -> None:
+    """The same steps in one transaction that is rolled back; see `dry_run`."""
+    take_in_reports(scan)
+    groups = pending_groups(scan)
+    db.session.rollback()
+    scan.counts, scan.faults = Counter(), []
+    measure_groups(scan, groups)
+    withdraw_premature(scan)
+    take_in_reports(scan)
+    verify_pending(scan)
+    judge_overdue_jobs(scan)
+
+
+def _prepare(
+    settings: Settings, options: ScanOptions, started_at: datetime, moment: datetime
+) -> Scan:
+    faults: list[ServerFault] = []
+    roots = open_roots(settings, started_at, faults.append, dry_run=options.dry_run)
+    clock = started_at
+    if roots.deposit is not None and not options.dry_run:
+        try:
+            clock = filesystem_now(roots.deposit)
+        except ServerFault as error:
+            # Where nothing can be written, nothing can be claimed: leave all as it is.
+            faults.append(error)
+            os.close(roots.deposit)
+            roots = OpenRoots(None, roots.validated, roots.quarantine, roots.archive)
+    scan = Scan(
+        settings,
+        moment,
+        started_at,
+        clock,
+        roots,
+        agent=agent_key(options.agent) if options.agent else None,
+        workers=max(1, options.workers),
+        dry_run=options.dry_run,
+    )
+    for fault in faults:
+        scan.note(fault)
+    return scan
+
+
+def _note_clocks(scan: Scan) -> None:
+    """Several agents' clocks ahead at once: it is more likely ours that is behind."""
+    if len(scan.ahead) >= CLOCKS_AHEAD:
+        scan.note(
+            ServerFault(
+                "clock.behind",
+                "clock",
+                f"the clocks of {len(scan.ahead)} agents run ahead of this server's",
+                "check the server's clock (timedatectl); it may be the one that is wrong",
+            )
+        )
+
+
+def _begin_run(started_at: datetime, moment: datetime, options: ScanOptions) -> ScanRun:
+    begin_write()
+    # We hold the lock, so whatever still says that it runs was killed.
+    db.session.execute(
+        update(ScanRun).where(ScanRun.state == "running").values(state="interrupted")
+    )
+    run = ScanRun(
+        started_at=started_at,
+        moment=moment,
+        agent=options.agent,
+        host=socket.gethostname(),
+        pid=os.getpid(),
+        state="running",
+        counts={},
+    )
+    db.session.add(run)
+    db.session.commit()
+    return run
+
+
+def _end_run(
+    run: ScanRun | None, state: str, counts: dict[str, int], error: str | None = None
+) -> None:
+    db.session.rollback()
+    if run is None:
+        return
+    try:
+        begin_write()
+        run.finished_at, run.state, run.counts, run.error = (
+            datetime.now(UTC),
+            state,
+            counts,
+            error,
+        )
+        db.session.add(run)
+        db.session.commit()
+    except Exception:
+        # The error that ended the scan is the one to tell.
+        db.session.rollback()
+        if state == "done":
+            raise
+
+
+def _result(scan: Scan, run: ScanRun | None, started_at: datetime) -> ScanResult:
+    return ScanResult(
+        scan_id=run.id if run else None,
+        moment=scan.now,
+        started_at=started_at,
+        finished_at=datetime.now(UTC),
+        counts=dict(sorted(scan.counts.items())),
+        entries=_entries(scan.concluded),
+        waiting=_entries(scan.waiting),
+        conditions=[
+            {"code": f.code, "subject": f.subject, "message": f.message, "hint": f.hint}
+            for f in scan.faults
+            if f.code != SETTLING
+        ],
+        look_again_at=scan.look_again_at,
+        dry_run=scan.dry_run,
+    )
+
+
+def _entries(ids: Sequence[int]) -> list[dict[str, Any]]:
+    """The entries with the names of their jobs, in the order they were concluded."""
+    found: dict[int, dict[str, Any]] = {}
+    for start in range(0, len(ids), 500):
+        query = (
+            select(BackupEntry)
+            .where(BackupEntry.id.in_(ids[start : start + 500]))
+            .options(joinedload(BackupEntry.job))
+        )
+        for entry in db.session.scalars(query):
+            job = entry.job
+            found[entry.id] = {
+                "agent_id_responsible": job.agent_id_responsible,
+                "database_name": job.database_name,
+                **entry.as_dict(),
+            }
+    return [found[i] for i in ids if i in found]

@@ -1,0 +1,84 @@
+"""The schema of the database: is it there, and is it this version's?"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from flask_migrate import upgrade
+from sqlalchemy import inspect, text
+
+from backupmon.config import PROJECT_ROOT
+from backupmon.core.errors import BackupmonError
+from backupmon.extensions import db
+
+_MIGRATIONS = str(PROJECT_ROOT / "migrations")
+
+
+class SchemaError(BackupmonError):
+    """The database is empty, or of another version."""
+
+
+def check_schema() -> None:
+    """Make sure that the database has this version's schema.
+
+    Raises
+    ------
+    SchemaError
+        When it is empty, older, or newer; the hint says which command mends it.
+    """
+    found = _revision()
+    db.session.rollback()
+    if found == head():
+        return
+    if found is None:
+        raise SchemaError("the database is empty", "set it up with flask init")
+    if found in known_revisions():
+        raise SchemaError("the database is of an older version", "run flask db upgrade")
+    raise SchemaError(
+        "the database is of a newer version than this program",
+        "start the newer program, or restore the database from before the upgrade",
+    )
+
+
+def upgrade_schema() -> None:
+    """Bring the database to this version's schema, keeping its data."""
+    db.session.rollback()
+    if db.engine.dialect.name == "sqlite" and db.engine.url.database:
+        Path(db.engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+    upgrade(directory=_MIGRATIONS)
+
+
+@cache
+def head() -> str | None:
+    """The revision of this version."""
+    return _scripts().get_current_head()
+
+
+@cache
+def known_revisions() -> frozenset[str]:
+    """Every revision up to this version's."""
+    return frozenset(script.revision for script in _scripts().walk_revisions())
+
+
+def _scripts() -> ScriptDirectory:
+    config = Config()
+    config.set_main_option("script_location", _MIGRATIONS)
+    return ScriptDirectory.from_config(config)
+
+
+def _revision() -> str | None:
+    if db.engine.dialect.name == "sqlite" and not _sqlite_exists():
+        return None
+    if not inspect(db.engine).has_table("alembic_version"):
+        return None
+    found: str | None = db.session.scalar(text("SELECT version_num FROM alembic_version"))
+    return found
+
+
+def _sqlite_exists() -> bool:
+    """Whether the file is there: connecting would create an empty one."""
+    name = db.engine.url.database
+    return bool(name) and Path(str(name)).exists()

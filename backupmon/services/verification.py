@@ -1,0 +1,291 @@
+"""Verification: every PENDING entry is measured, judged, claimed, concluded and put away.
+
+Files are measured and placed in threads, several at once; the database is only touched from
+the thread that calls. What has been measured while the last transaction was being made durable
+is concluded in the next one: many small backups share the price of few commits.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from backupmon.core.errors import TemplateError
+from backupmon.core.paths import deposit_components
+from backupmon.core.statuses import Status
+from backupmon.core.verdict import overtaken
+from backupmon.extensions import db
+from backupmon.models import BackupEntry
+from backupmon.services.context import Scan
+from backupmon.services.dry_run import dry_result
+from backupmon.services.job_state import refresh_states
+from backupmon.services.judging import Case, conclude, judge_cases, section_of
+from backupmon.services.leases import RENEW_EVERY, drop_leases, renew_leases, take_leases
+from backupmon.services.promotion import Placement, finish_placements, plan_placement, put_away
+from backupmon.services.staged import GroupResult, Judged, StagedGroup, Waiting, inspect
+from backupmon.storage.failpoints import failpoint
+from backupmon.storage.faults import ServerFault
+
+log = structlog.get_logger()
+
+#: How many groups are under way at once, at most; each holds two open files.
+_UNDER_WAY = 64
+_BATCH = 200
+
+
+def verify_pending(scan: Scan) -> None:
+    """Judge every entry that waits, of the scan's agent or of all."""
+    roots = scan.roots
+    if roots.deposit is None or roots.validated is None or roots.quarantine is None:
+        return
+    ids = pending_entries(scan)
+    leased = set(ids) if scan.dry_run else take_leases(ids)
+    try:
+        for start in range(0, len(ids), _BATCH * 10):
+            mine = [i for i in ids[start : start + _BATCH * 10] if i in leased]
+            Verification(scan).run(_load(mine))
+    finally:
+        if not scan.dry_run:
+            left = leased - set(scan.concluded)
+            db.session.rollback()
+            drop_leases(sorted(left))
+
+
+def pending_entries(scan: Scan) -> list[int]:
+    """The ids of the entries that wait for a verdict, the oldest report first."""
+    query = select(BackupEntry.id).where(BackupEntry.status == Status.PENDING.value)
+    if scan.agent is not None:
+        query = query.where(BackupEntry.job.has(agent_key=scan.agent))
+    return list(db.session.scalars(query.order_by(BackupEntry.report_end_at, BackupEntry.id)))
+
+
+def _load(ids: Sequence[int]) -> list[BackupEntry]:
+    found: list[BackupEntry] = []
+    for start in range(0, len(ids), _BATCH):
+        query = (
+            select(BackupEntry)
+            .where(BackupEntry.id.in_(ids[start : start + _BATCH]))
+            .options(joinedload(BackupEntry.job), joinedload(BackupEntry.report))
+            .order_by(BackupEntry.report_end_at, BackupEntry.id)
+        )
+        found += db.session.scalars(query)
+    return found
+
+
+def pending_groups(scan: Scan) -> list[StagedGroup]:
+    """All that waits, by the staged file that it waits for."""
+    entries = _load(pending_entries(scan))
+    return group_entries(scan, [e for e in entries if section_of(e).claims_success])
+
+
+def group_entries(scan: Scan, entries: Sequence[BackupEntry]) -> list[StagedGroup]:
+    """The entries whose agents say success, by the staged file that they wait for."""
+    groups: dict[tuple[str, ...], list[BackupEntry]] = {}
+    for entry in entries:
+        try:
+            groups.setdefault(_staged_place(scan, entry), []).append(entry)
+        except TemplateError as error:
+            scan.note(_template_fault(entry, error))
+        except ServerFault as fault:
+            scan.note(fault)
+            scan.waiting.append(entry.id)
+    found = [
+        StagedGroup(
+            place,
+            tuple(_facts(entry) for entry in waiting),
+            copy=any(entry.job.promotion_mode == "copy" for entry in waiting),
+        )
+        for place, waiting in groups.items()
+    ]
+    return sorted(found, key=lambda group: group.oldest)
+
+
+def _facts(entry: BackupEntry) -> Waiting:
+    assert entry.report is not None
+    return Waiting(
+        entry.id,
+        entry.expected_job_id,
+        section_of(entry),
+        entry.cycle_deadline_at,
+        entry.report.changed_at,
+    )
+
+
+def _staged_place(scan: Scan, entry: BackupEntry) -> tuple[str, ...]:
+    """Where the job's template says that the file lies.
+
+    An agent may have two folders that differ in case; then it is the one its report lay in.
+    """
+    job = entry.job
+    values = job.path_values(entry.agent_staged_file_name, entry.cycle_due_at.year)
+    components = deposit_components(job.agent_deposit_path_template, values)
+    places = scan.listing.spelt(components)
+    assert entry.report is not None
+    beside = [p for p in places if p[0] == entry.report.folder.split("/")[0]]
+    return (beside or places or [tuple(c.text for c in components)])[0]
+
+
+def _template_fault(entry: BackupEntry, error: TemplateError) -> ServerFault:
+    return ServerFault(
+        "path.unusable",
+        f"job {entry.expected_job_id}",
+        f"{entry.job.title}: {error.message}",
+        error.hint or "change the job's path template",
+    )
+
+
+class Verification:
+    """One pass over entries that are ours to work on."""
+
+    def __init__(self, scan: Scan) -> None:
+        self._scan = scan
+        self._entries: dict[int, BackupEntry] = {}
+        self._queue: deque[StagedGroup] = deque()
+        self._inspecting: dict[Future[GroupResult], StagedGroup] = {}
+        self._placing: dict[Future[Placement], Placement] = {}
+        #: Jobs with work under way: a job's entries are taken one after the other.
+        self._busy: dict[int, int] = {}
+        self._renewed_at = time.monotonic()
+
+    def run(self, entries: Sequence[BackupEntry]) -> None:
+        """Take every entry as far as it goes in this scan."""
+        self._entries = {entry.id: entry for entry in entries}
+        claims = [e for e in entries if section_of(e).claims_success]
+        self._queue.extend(group_entries(self._scan, claims))
+        self._expect()
+        with ThreadPoolExecutor(self._scan.workers, "backupmon") as pool:
+            while self._queue or self._inspecting or self._placing:
+                self._submit(pool)
+                self._collect(pool)
+                self._renew()
+        self._conclude_failed([e for e in entries if not section_of(e).claims_success])
+
+    def _expect(self) -> None:
+        """Tell the progress bar how many bytes there are to read, as far as agents say."""
+        if self._scan.on_expected:
+            for group in self._queue:
+                sizes = [w.section.compress_size or 0 for w in group.waiting]
+                self._scan.on_expected(max(sizes))
+
+    def _submit(self, pool: ThreadPoolExecutor) -> None:
+        skipped: list[StagedGroup] = []
+        kept_back: set[int] = set()
+        while self._queue and len(self._inspecting) + len(self._placing) < _UNDER_WAY:
+            group = self._queue.popleft()
+            if group.jobs & (self._busy.keys() | kept_back):
+                skipped.append(group)
+                kept_back |= group.jobs
+                continue
+            self._begin(group.jobs)
+            self._inspecting[pool.submit(self._inspect, group)] = group
+        self._queue.extendleft(reversed(skipped))
+
+    def _inspect(self, group: StagedGroup) -> GroupResult:
+        scan = self._scan
+        assert scan.roots.deposit is not None
+        if scan.dry_run:
+            return dry_result(scan, group)
+        return inspect(scan.roots.deposit, group, scan.patience, scan.on_bytes)
+
+    def _begin(self, jobs: frozenset[int]) -> None:
+        for job_id in jobs:
+            self._busy[job_id] = self._busy.get(job_id, 0) + 1
+
+    def _end(self, jobs: frozenset[int]) -> None:
+        for job_id in jobs:
+            self._busy[job_id] -= 1
+            if not self._busy[job_id]:
+                del self._busy[job_id]
+
+    def _collect(self, pool: ThreadPoolExecutor) -> None:
+        under_way: list[Future[Any]] = [*self._inspecting, *self._placing]
+        wait(under_way, RENEW_EVERY.total_seconds(), FIRST_COMPLETED)
+        arrived = [future for future in self._placing if future.done()]
+        if arrived:
+            finish_placements(self._scan, [future.result() for future in arrived])
+            for future in arrived:
+                self._end(frozenset({self._placing.pop(future).job_id}))
+        measured = [future for future in self._inspecting if future.done()]
+        if measured:
+            results = [(self._inspecting.pop(future), future.result()) for future in measured]
+            self._settle(pool, results)
+
+    def _settle(
+        self, pool: ThreadPoolExecutor, results: list[tuple[StagedGroup, GroupResult]]
+    ) -> None:
+        """Conclude what was measured, and send the files on their way."""
+        placements: list[Placement] = []
+        judged = [one for _, result in results for one in result.judged]
+        # One transaction takes at most one entry of a job, since each may change what the
+        # next is judged by; a file that several jobs share gives one entry to each of them.
+        placements += self._conclude(judged, results)
+        for placement in placements:
+            self._begin(frozenset({placement.job_id}))
+            self._placing[pool.submit(put_away, self._scan, placement)] = placement
+        for group, result in results:
+            self._end(group.jobs)
+            self._keep_waiting(group, result)
+
+    def _conclude(
+        self, judged: list[Judged], results: list[tuple[StagedGroup, GroupResult]]
+    ) -> list[Placement]:
+        failpoint("conclude.before")
+        scan = self._scan
+        with scan.recording():
+            cases = [Case(self._entries[j.entry_id], j.measurement, j.claimed) for j in judged]
+            verdicts = judge_cases(scan, cases)
+            for _, result in results:
+                for entry_id, by_end in result.overtaken:
+                    conclude(scan, self._entries[entry_id], overtaken(by_end))
+            placements = [
+                placement
+                for case, verdict in verdicts
+                if (placement := plan_placement(scan, case, verdict)) is not None
+            ]
+            touched = [j.entry_id for j in judged]
+            touched += [i for _, result in results for i, _ in result.overtaken]
+            refresh_states({self._entries[i].job for i in touched})
+        failpoint("conclude.done")
+        return [] if scan.dry_run else placements
+
+    def _keep_waiting(self, group: StagedGroup, result: GroupResult) -> None:
+        scan = self._scan
+        if result.fault is not None:
+            scan.note(result.fault)
+        if result.waiting:
+            scan.waiting += result.waiting
+            scan.counts["waiting"] += len(result.waiting)
+            scan.wait_until(scan.real_now + max(scan.patience.settle, timedelta(minutes=1)))
+            log.info("verification.waits", file="/".join(group.place), entries=result.waiting)
+        if result.again:
+            self._queue.append(StagedGroup(group.place, tuple(result.again), group.copy))
+
+    def _conclude_failed(self, entries: Sequence[BackupEntry]) -> None:
+        """Entries whose agents report a failure: no file is looked at, it stays where it is."""
+        waiting = deque(entries)
+        while waiting:
+            batch: dict[int, BackupEntry] = {}
+            later: list[BackupEntry] = []
+            for entry in waiting:
+                if entry.expected_job_id in batch or len(batch) == _BATCH:
+                    later.append(entry)
+                else:
+                    batch[entry.expected_job_id] = entry
+            with self._scan.recording():
+                judge_cases(self._scan, [Case(entry, None) for entry in batch.values()])
+                refresh_states({entry.job for entry in batch.values()})
+            waiting = deque(later)
+
+    def _renew(self) -> None:
+        if self._scan.dry_run or time.monotonic() - self._renewed_at < RENEW_EVERY.total_seconds():
+            return
+        renew_leases([i for i, e in self._entries.items() if e.status == Status.PENDING.value])
+        self._renewed_at = time.monotonic()
