@@ -1,0 +1,21 @@
+"""``flask …`` commands, one file per command group."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from backupmon.cli.history import history_command
+from backupmon.cli.init import init_command
+from backupmon.cli.reports import reports_group
+from backupmon.cli.scan import scan_command
+
+
+def register_commands(app: Flask) -> None:
+    """Add every command to ``flask``."""
+    for command in (
+        init_command,
+        scan_command,
+        history_command,
+        reports_group,
+    ):
+        app.cli.add_command(command)

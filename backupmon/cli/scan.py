@@ -1,0 +1,193 @@
+"""``flask scan``: one whole scan, in the foreground."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    Progress,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
+
+from backupmon.cli.edge import fail, needs_database, print_json, settings
+from backupmon.cli.tables import Column, print_table, status_text
+from backupmon.core.errors import BackupmonError
+from backupmon.core.statuses import BEST_FIRST
+from backupmon.core.text import clean
+from backupmon.core.words import human_bytes, human_span, human_time
+from backupmon.logs import configure_logging
+from backupmon.models.columns import iso
+from backupmon.services.locking import ScanRunningError
+from backupmon.services.scanning import ScanOptions, ScanResult, run_scan
+
+#: Exit code when another scan is running.
+RUNNING = 3
+_SHOWN = 40
+
+
+class Moment(click.ParamType[datetime]):
+    """An ISO 8601 moment; one without an offset is read as UTC."""
+
+    name = "ISO"
+
+    def convert(self, value: Any, param: Any, ctx: Any) -> datetime:
+        """From the command line."""
+        if isinstance(value, datetime):
+            return value
+        try:
+            moment = datetime.fromisoformat(value.strip())
+            moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+            moment = moment.astimezone(UTC)
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is no ISO 8601 moment such as 2025-06-12T13:40:00Z", param, ctx)
+        if not 2000 <= moment.year <= 9000:
+            self.fail(f"{value!r} is not between the years 2000 and 9000", param, ctx)
+        return moment
+
+
+@click.command("scan")
+@click.option("--as-of", type=Moment(), help="Judge as if it were that moment.")
+@click.option("--agent", metavar="ID", help="Look at this agent only.")
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=min(4, os.cpu_count() or 1),
+    show_default=True,
+    help="How many files to hash at once.",
+)
+@click.option("--dry-run", is_flag=True, help="Move nothing and record nothing.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else.")
+@needs_database
+def scan_command(
+    as_of: datetime | None, agent: str | None, workers: int, dry_run: bool, as_json: bool
+) -> None:
+    """Take in reports, verify what was delivered, and enter what is missing.
+
+    Exits with 0 whatever the verdicts; with 1 when it could not scan; with 3 when another scan
+    is running.
+    """
+    options = ScanOptions(as_of, agent, workers, dry_run)
+    bar = sys.stderr.isatty() and not as_json
+    if bar and "BACKUPMON_LOG_LEVEL" not in os.environ:
+        configure_logging(settings(), level="WARNING")
+    try:
+        with _progress(bar) as (on_bytes, on_expected):
+            result = run_scan(settings(), options, on_bytes=on_bytes, on_expected=on_expected)
+    except ScanRunningError as error:
+        if as_json:
+            print_json({"error": error.message, "running_since": iso(error.since)})
+        fail(error, RUNNING)
+    except BackupmonError as error:
+        if as_json:
+            print_json({"error": error.message, "hint": error.hint})
+        fail(error)
+    if as_json:
+        print_json(result_dict(result))
+    else:
+        _tell(result)
+
+
+def result_dict(result: ScanResult) -> dict[str, Any]:
+    """A scan for programs."""
+    return {
+        "scan_id": result.scan_id,
+        "dry_run": result.dry_run,
+        "as_of": iso(result.moment),
+        "started_at": iso(result.started_at),
+        "finished_at": iso(result.finished_at),
+        "look_again_at": iso(result.look_again_at),
+        "counts": result.counts,
+        "entries": list(result.entries),
+        "waiting": list(result.waiting),
+        "conditions": list(result.conditions),
+    }
+
+
+@contextmanager
+def _progress(shown: bool) -> Iterator[tuple[Any, Any]]:
+    """A bar of bytes hashed, on a terminal; elsewhere nothing."""
+    if not shown:
+        yield None, None
+        return
+    with Progress(
+        "{task.description}",
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as bar:
+        task = bar.add_task("hashing", total=0)
+        expected = [0]
+
+        def on_expected(count: int) -> None:
+            expected[0] += count
+            bar.update(task, total=expected[0])
+
+        yield lambda count: bar.advance(task, count), on_expected
+
+
+def _tell(result: ScanResult) -> None:
+    """What changed, the worst first, and what needs a person."""
+    worst_first = [status.value for status in reversed(BEST_FIRST)]
+    entries = sorted(result.entries, key=lambda e: worst_first.index(e["status"]))
+    if entries:
+        print_table(
+            [
+                Column("status"),
+                Column("agent"),
+                Column("database"),
+                Column("size", right=True),
+                Column("what was found", wide=True),
+            ],
+            [_row(entry) for entry in (entries[:_SHOWN] if sys.stdout.isatty() else entries)],
+        )
+        if sys.stdout.isatty() and len(entries) > _SHOWN:
+            click.echo(f"… and {len(entries) - _SHOWN} more: flask history JOB_ID")
+    for condition in result.conditions:
+        click.secho(f"server: {clean(condition['message'])}", fg="red")
+        click.echo(f"  hint: {clean(condition['hint'])}")
+    click.echo(_summary(result))
+
+
+def _row(entry: dict[str, Any]) -> list[str]:
+    size = entry["server_calculated_staged_size"]
+    return [
+        status_text(entry["status"]) + (" (late)" if entry["late"] else ""),
+        entry["agent_id_responsible"],
+        entry["database_name"],
+        "" if size is None else human_bytes(size),
+        entry["message"],
+    ]
+
+
+def _summary(result: ScanResult) -> str:
+    counts = result.counts
+    judged = [f"{counts[s.value]} {s.value}" for s in BEST_FIRST if counts.get(s.value)]
+    told = ", ".join(judged) if judged else "nothing new"
+    if result.dry_run:
+        told = f"dry run, nothing was changed; it would be: {told}"
+    words = [f"{told}."]
+    for name, noun in (
+        ("waiting", "wait for their file to settle"),
+        ("reports_settling", "reports are still being written"),
+        ("reports_invalid", "reports cannot be read"),
+        ("discoveries", "databases that no job expects (flask jobs adopt)"),
+    ):
+        if counts.get(name):
+            words.append(f"{counts[name]} {noun}.")
+    if result.look_again_at:
+        words.append(f"Look again at {human_time(result.look_again_at)}.")
+    took = human_span(result.finished_at - result.started_at)
+    return " ".join([*words, f"As of {human_time(result.moment)}; took {took}."])
