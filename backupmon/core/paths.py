@@ -195,7 +195,7 @@ def _is_harmless(name: str) -> bool:
     """Whether a name may be used as it is."""
     return (
         bool(name)
-        and not name.startswith(".")
+        and not name.lstrip().startswith(".")
         and not any(char in "/\\" or is_control(char) for char in name)
         and len(name.encode()) <= MAX_COMPONENT_BYTES
     )

@@ -315,7 +315,7 @@ def read_size(value: object) -> tuple[int | None, str | None]:
 
 def read_staged_name(path: str) -> tuple[str | None, str | None]:
     """The last component of an agent's path, Windows or POSIX, or what is wrong with it."""
-    name = re.split(r"[/\\]", path)[-1].strip()
+    name = path.replace("\\", "/").rpartition("/")[2].strip()
     problem = _name_problem(path, name)
     return (None, problem) if problem else (name, None)
 

@@ -36,7 +36,9 @@ class Patience:
 
     def young(self, changed_at: datetime | None) -> bool:
         """Whether what changed at `changed_at` may still be changing."""
-        return changed_at is not None and self.clock - changed_at < self.settle
+        # Without a time to settle nothing is young, not even what a coarse clock puts ahead.
+        age = None if changed_at is None else self.clock - changed_at
+        return age is not None and self.settle > timedelta(0) and age < self.settle
 
     def waits(
         self, *, landed_at: datetime, changed_at: datetime | None, held: bool, deadline: datetime

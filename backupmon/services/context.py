@@ -78,6 +78,8 @@ class Scan:
     waiting: list[int] = field(default_factory=list)
     #: Agents with a report that may not be complete yet: not overdue for now.
     settling: set[str] = field(default_factory=set)
+    #: The scan before this one was killed.
+    after_crash: bool = False
     #: Agents whose reports end in the future.
     ahead: set[str] = field(default_factory=set)
     #: Agents whose folders could not be read: nothing is known of them.

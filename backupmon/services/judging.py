@@ -171,8 +171,9 @@ def _same_cycle(ids: list[int]) -> tuple[set[int], set[int]]:
     )
     good, given_up = set[int](), set[int]()
     for entry_id, end, status, other_end, by_deadline in rows:
-        both = other_end is not None and end is not None
-        if status == Status.SUCCESS.value and both and other_end <= end:
+        if end is None or other_end is None:
+            pass
+        elif status == Status.SUCCESS.value and other_end <= end:
             good.add(entry_id)
         if by_deadline:
             given_up.add(entry_id)

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
+from backupmon.core.errors import TemplateError
 from backupmon.core.job_spec import agent_key
 from backupmon.core.paths import deposit_components
 from backupmon.extensions import db
@@ -78,6 +79,16 @@ def find_log_folders(scan: Scan) -> list[LogFolder]:
         try:
             for path in scan.listing.spelt(deposit_components(template, values)):
                 owners.setdefault(path, set()).add(key)
+        except TemplateError as error:
+            scan.note(
+                ServerFault(
+                    "path.unusable",
+                    key,
+                    f"{key}: {error.message}",
+                    error.hint or "change agent_log_deposit_path_template of its jobs",
+                )
+            )
+            scan.unseen.add(key)
         except ServerFault as fault:
             scan.note(fault)
             scan.unseen.add(key)
@@ -96,19 +107,22 @@ def _log_templates(scan: Scan) -> list[tuple[str, str, dict[str, str | int | Non
         ExpectedBackupJob.company_name,
         ExpectedBackupJob.city,
         ExpectedBackupJob.neighborhood,
+        ExpectedBackupJob.database_name,
     )
     plain = select(*columns).where(ExpectedBackupJob.deleted_at.is_(None)).distinct()
     if scan.agent is not None:
         plain = plain.where(ExpectedBackupJob.agent_key == scan.agent)
-    found: dict[tuple[str, str], tuple[str, str, dict[str, str | int | None]]] = {}
+    found: dict[tuple[object, ...], tuple[str, str, dict[str, str | int | None]]] = {}
     for row in db.session.execute(plain):
         values: dict[str, str | int | None] = {
             "agent_id": row.agent_id_responsible,
             "company_name": row.company_name,
             "city": row.city,
             "neighborhood": row.neighborhood,
+            "database_name": row.database_name,
         }
         template = row.agent_log_deposit_path_template
-        identity = str(deposit_components(template, values))
-        found.setdefault((row.agent_key, identity), (row.agent_key, template, values))
+        # Most jobs of an agent share their log folder: it is resolved once.
+        used = tuple(v for k, v in values.items() if k in template)
+        found.setdefault((row.agent_key, template, used), (row.agent_key, template, values))
     return list(found.values())

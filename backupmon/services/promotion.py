@@ -6,11 +6,11 @@ then the row says so. Cut off anywhere, `recovery` goes on from the row.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
-from sqlalchemy import or_, select, update
+from sqlalchemy import select
 
 from backupmon.core.errors import TemplateError
 from backupmon.core.paths import render
@@ -26,7 +26,6 @@ from backupmon.storage.faults import ServerFault
 from backupmon.storage.folders import NotAFolderError
 from backupmon.storage.placing import (
     Source,
-    kept_previous,
     place,
     quarantine_target,
     remove_at,
@@ -158,8 +157,11 @@ def put_away(scan: Scan, placement: Placement) -> Placement:
 
 
 def finish_placements(scan: Scan, placements: Sequence[Placement]) -> None:
-    """Record which files have arrived, and let go of what they replaced twice over."""
-    arrived = [p for p in placements if p.fault is None]
+    """Record which files have arrived, and let go of what they replaced twice over.
+
+    At most one placement of each job.
+    """
+    arrived = {p.entry_id: p for p in placements if p.fault is None}
     for placement in placements:
         if placement.fault is not None:
             scan.note(placement.fault)
@@ -167,12 +169,13 @@ def finish_placements(scan: Scan, placements: Sequence[Placement]) -> None:
     if not arrived:
         return
     with scan.recording():
-        for placement in arrived:
-            _mark_arrived(scan, placement)
+        dropped = _mark_arrived(scan, arrived)
     failpoint("place.recorded")
-    for placement in arrived:
-        if placement.destination == VALIDATED and not placement.aside:
-            _drop_older(scan, placement)
+    root = scan.roots.validated
+    assert root is not None
+    for path in dropped:
+        remove_at(root, tuple(path.split("/")))
+        failpoint("place.previous_dropped")
 
 
 def _final_path(scan: Scan, entry: BackupEntry) -> tuple[tuple[str, ...] | None, str]:
@@ -207,8 +210,9 @@ def _final_path(scan: Scan, entry: BackupEntry) -> tuple[tuple[str, ...] | None,
     return None, note
 
 
-#: States of a copy that stands, or will stand, at its final path.
-_STANDING = (StoredState.MOVING.value, StoredState.STORED.value, StoredState.SUPERSEDED.value)
+#: States of a copy that stands at a final path; and of one that does or will.
+_AT_THEIR_PATH = (StoredState.STORED.value, StoredState.SUPERSEDED.value)
+_STANDING = (StoredState.MOVING.value, *_AT_THEIR_PATH)
 
 
 def _standing_at(row: StoredBackup) -> StoredBackup | None:
@@ -219,7 +223,7 @@ def _standing_at(row: StoredBackup) -> StoredBackup | None:
             StoredBackup.expected_job_id == row.expected_job_id,
             StoredBackup.path_key == row.path_key,
             StoredBackup.destination == VALIDATED,
-            StoredBackup.state.in_((StoredState.STORED.value, StoredState.SUPERSEDED.value)),
+            StoredBackup.state.in_(_AT_THEIR_PATH),
             StoredBackup.id != row.id,
         )
         .order_by(StoredBackup.report_end_at.desc(), StoredBackup.id.desc())
@@ -235,69 +239,67 @@ def _kept_name(row: StoredBackup) -> str:
     return str(row.entry_id)
 
 
-def _mark_arrived(scan: Scan, placement: Placement) -> None:
-    row = db.session.scalar(select(StoredBackup).where(StoredBackup.entry_id == placement.entry_id))
-    assert row is not None
-    row.stored_at = scan.real_now
-    if placement.destination == QUARANTINE:
-        row.state = StoredState.QUARANTINED.value
-    elif placement.aside:
-        row.state, row.path = StoredState.PREVIOUS.value, "/".join(placement.path)
-        row.path_key = row.path.lower()
-    else:
-        _replace_others(row)
-        row.state = StoredState.STORED.value
-    log.info(
-        "file.quarantined" if placement.destination == QUARANTINE else "file.promoted",
-        job=placement.job_id,
-        entry=placement.entry_id,
-        path="/".join(placement.path),
+def _mark_arrived(scan: Scan, arrived: Mapping[int, Placement]) -> list[str]:
+    """Move the rows to the states that the files have; gives the paths to be removed."""
+    rows = db.session.scalars(select(StoredBackup).where(StoredBackup.entry_id.in_(arrived))).all()
+    others = _others_of(rows)
+    dropped: list[str] = []
+    for row in rows:
+        placement = arrived[row.entry_id]
+        row.stored_at = scan.real_now
+        if placement.destination == QUARANTINE:
+            row.state = StoredState.QUARANTINED.value
+        elif placement.aside:
+            _set_previous(row)
+        else:
+            row.state = StoredState.STORED.value
+            dropped += _replace_others(row, others.get(row.expected_job_id, []))
+        log.info(
+            "file.quarantined" if placement.destination == QUARANTINE else "file.promoted",
+            job=placement.job_id,
+            entry=placement.entry_id,
+            path="/".join(placement.path),
+        )
+    return dropped
+
+
+def _others_of(rows: Sequence[StoredBackup]) -> dict[int, list[StoredBackup]]:
+    """The other copies that the jobs of `rows` have in the validated area, by job."""
+    found: dict[int, list[StoredBackup]] = {}
+    query = select(StoredBackup).where(
+        StoredBackup.expected_job_id.in_({row.expected_job_id for row in rows}),
+        StoredBackup.destination == VALIDATED,
+        StoredBackup.state.in_((*_AT_THEIR_PATH, StoredState.PREVIOUS.value)),
+        StoredBackup.id.not_in([row.id for row in rows]),
     )
+    for other in db.session.scalars(query):
+        found.setdefault(other.expected_job_id, []).append(other)
+    return found
 
 
-def _replace_others(row: StoredBackup) -> None:
-    """What stood at the path is now in ``.previous``; a copy at another path is superseded.
+def _replace_others(row: StoredBackup, others: Sequence[StoredBackup]) -> list[str]:
+    """What stood at the path is now in ``.previous``, and what was there before may go.
 
-    Where a newer copy stands at another path, it is this one that is superseded.
+    A copy at another path is superseded; where that one is the newer, it is this one that is.
     """
-    standing = db.session.scalars(
-        select(StoredBackup).where(
-            StoredBackup.expected_job_id == row.expected_job_id,
-            StoredBackup.destination == VALIDATED,
-            StoredBackup.state.in_((StoredState.STORED.value, StoredState.SUPERSEDED.value)),
-            StoredBackup.id != row.id,
-        )
-    )
-    for other in standing:
-        if other.path_key == row.path_key:
-            other.state = StoredState.PREVIOUS.value
-            other.path = f"{PREVIOUS}/{row.expected_job_id}/{_kept_name(other)}"
-            other.path_key = other.path.lower()
-        elif other.state == StoredState.STORED.value and not _is_newer(other, row):
+    dropped = []
+    for other in others:
+        if other.state == StoredState.PREVIOUS.value:
+            other.state = StoredState.REMOVED.value
+            dropped.append(other.path)
+        elif other.path_key == row.path_key:
+            _set_previous(other)
+        elif other.state == StoredState.STORED.value and _is_newer(other, row):
+            row.state = StoredState.SUPERSEDED.value
+        elif other.state == StoredState.STORED.value:
             other.state = StoredState.SUPERSEDED.value
+    return dropped
 
 
-def _drop_older(scan: Scan, placement: Placement) -> None:
-    """Remove from ``.previous`` what was replaced before the copy that was replaced just now."""
-    root = scan.roots.validated
-    assert root is not None
-    gone = [n for n in kept_previous(root, placement.job_id) if n != placement.replaces]
-    if not gone:
-        return
-    for name in gone:
-        remove_at(root, (PREVIOUS, str(placement.job_id), name))
-    paths = [f"{PREVIOUS}/{placement.job_id}/{name}" for name in gone]
-    with scan.recording():
-        db.session.execute(
-            update(StoredBackup)
-            .where(
-                StoredBackup.expected_job_id == placement.job_id,
-                StoredBackup.state == StoredState.PREVIOUS.value,
-                or_(*(StoredBackup.path == path for path in paths)),
-            )
-            .values(state=StoredState.REMOVED.value)
-        )
-    failpoint("place.previous_dropped")
+def _set_previous(row: StoredBackup) -> None:
+    row.state = StoredState.PREVIOUS.value
+    row.path = f"{PREVIOUS}/{row.expected_job_id}/{_kept_name(row)}"
+    row.path_key = row.path.lower()
 
 
 def quarantine_name(name: str) -> str:

@@ -34,8 +34,8 @@ from backupmon.storage.claims import (
     restore_original,
 )
 from backupmon.storage.faults import ServerFault
-from backupmon.storage.placing import hash_at, remove_at
-from backupmon.storage.roots import CLAIMED, PREVIOUS
+from backupmon.storage.placing import hash_at, names_below, remove_at
+from backupmon.storage.roots import CLAIMED, INCOMING, PREVIOUS
 
 log = structlog.get_logger()
 
@@ -55,6 +55,31 @@ def recover(scan: Scan) -> None:
             finish_placements(scan, [placement])
             scan.counts["recovered"] += placement.fault is None
     _tidy_claimed(scan)
+    if scan.after_crash:
+        _tidy_validated(scan)
+
+
+def _tidy_validated(scan: Scan) -> None:
+    """Remove what a crash left in the validated area's own folders.
+
+    Half a copy in ``.incoming`` is made anew from the claimed file; a replaced copy whose row
+    says that it is removed only had to be let go of.
+    """
+    root = scan.roots.validated
+    assert root is not None
+    moving = {str(row.entry_id) for row in _moving()}
+    for name in names_below(root, (INCOMING,)):
+        if name.isdecimal() and name not in moving:
+            remove_at(root, (INCOMING, name))
+    for job in names_below(root, (PREVIOUS,)):
+        for name in names_below(root, (PREVIOUS, job)):
+            if name.isdecimal() and _is_removed(int(name)):
+                remove_at(root, (PREVIOUS, job, name))
+
+
+def _is_removed(entry_id: int) -> bool:
+    query = select(StoredBackup.state).where(StoredBackup.entry_id == entry_id)
+    return db.session.scalar(query) == StoredState.REMOVED.value
 
 
 def _moving() -> list[StoredBackup]:

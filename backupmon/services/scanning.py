@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
 from backupmon.config import Settings
@@ -96,11 +96,14 @@ def run_scan(
     with ScanLock(settings):
         started_at = datetime.now(UTC)
         moment = options.as_of or started_at
-        run = None if options.dry_run else _begin_run(started_at, moment, options)
+        run, after_crash = None, False
+        if not options.dry_run:
+            run, after_crash = _begin_run(started_at, moment, options)
         with structlog.contextvars.bound_contextvars(scan=run.id if run else "dry"):
             try:
                 scan = _prepare(settings, options, started_at, moment)
                 scan.on_bytes, scan.on_expected = on_bytes, on_expected
+                scan.after_crash = after_crash
                 try:
                     (_rehearse if options.dry_run else _steps)(scan)
                     result = _result(scan, run, started_at)
@@ -182,12 +185,15 @@ def _note_clocks(scan: Scan) -> None:
         )
 
 
-def _begin_run(started_at: datetime, moment: datetime, options: ScanOptions) -> ScanRun:
+def _begin_run(
+    started_at: datetime, moment: datetime, options: ScanOptions
+) -> tuple[ScanRun, bool]:
+    """Enter the run; also says whether the one before was killed."""
     begin_write()
     # We hold the lock, so whatever still says that it runs was killed.
-    db.session.execute(
-        update(ScanRun).where(ScanRun.state == "running").values(state="interrupted")
-    )
+    killed = list(db.session.scalars(select(ScanRun).where(ScanRun.state == "running")))
+    for interrupted in killed:
+        interrupted.state = "interrupted"
     run = ScanRun(
         started_at=started_at,
         moment=moment,
@@ -199,7 +205,7 @@ def _begin_run(started_at: datetime, moment: datetime, options: ScanOptions) -> 
     )
     db.session.add(run)
     db.session.commit()
-    return run
+    return run, bool(killed)
 
 
 def _end_run(

@@ -262,12 +262,18 @@ def remove_at(root_fd: int, components: Sequence[str]) -> bool:
     return True
 
 
-def kept_previous(root_fd: int, job_id: int) -> list[str]:
-    """The names in the job's folder of replaced copies."""
+def names_below(root_fd: int, components: Sequence[str]) -> list[str]:
+    """The names in a folder of our own; none where there is no such folder.
+
+    Raises
+    ------
+    ServerFault
+        When it cannot be read.
+    """
     try:
-        with folder(root_fd, (PREVIOUS, str(job_id))) as keep:
-            return names_in(keep, PREVIOUS)
-    except FileNotFoundError:
+        with folder(root_fd, components) as here:
+            return names_in(here, "/".join(components))
+    except (FileNotFoundError, NotAFolderError):
         return []
 
 

@@ -108,13 +108,13 @@ class World:
         return self.settings.validated_root.joinpath(*(parts or USUAL_PATH))
 
     def every_file(self) -> dict[str, bytes]:
-        """Every file of the four roots but the server's own marks, by path below the data."""
+        """Every file of the four roots but the server's own marks, by root and path."""
         found = {}
-        for root in self.settings.roots().values():
+        for name, root in self.settings.roots().items():
             for path in root.rglob("*"):
                 own = path.name in (".backupmon", ".clock")
                 if path.is_file() and not path.is_symlink() and not own:
-                    found[str(path.relative_to(self.settings.data_dir))] = path.read_bytes()
+                    found[f"{name}/{path.relative_to(root)}"] = path.read_bytes()
         return found
 
 

@@ -218,7 +218,7 @@ class TestRender:
             render("{neighborhood}", VALUES)
 
     def test_a_value_not_given_is_told(self) -> None:
-        with pytest.raises(TemplateError, match="no value is given for {city}"):
+        with pytest.raises(TemplateError, match=r"no value is given for \{city\}"):
             render("{city}", {})
 
     def test_a_number_too_long_to_write_is_told(self) -> None:

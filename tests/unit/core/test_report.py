@@ -350,3 +350,21 @@ def test_a_key_repeated_very_often_costs_no_more_than_reading_it() -> None:
     long = "x" * 2_000_000
     text = f'{{"agent_id": "{long}",' + '"agent_id": 1,' * 100_000
     assert not read(text + json.dumps(document())[1:]).valid
+
+
+def test_no_depth_of_nesting_stops_the_reading() -> None:
+    # Somewhere below the limit of reading lies that of writing, for what is told in passing.
+    for depth in range(600, 1_100):
+        deep = "[" * depth + "]" * depth
+        step = f'{{"TRANSFER": {{"error_message": {deep}}}, "BACKUP": {deep}, "BACKUP": 1}}'
+        assert read(f'{{"databases": {{"shop": {step}}}}}').faults
+
+
+def test_the_steps_of_a_naive_report_are_read_in_its_zone_with_one_warning() -> None:
+    times = {"start_time": "2025-06-12T11:00:00", "end_time": "2025-06-12T13:00:00"}
+    body = section(BACKUP={"status": True} | times)
+    naive = document(operation_end_time="2025-06-12T15:10:00", databases={"shop": body})
+    [told] = read(naive, zones=[PARIS], zone_of=lambda name: PARIS).sections
+    assert told.backup.started_at == at("2025-06-12T09:00:00Z")
+    assert told.backup.ended_at == at("2025-06-12T11:00:00Z")
+    assert codes(told) == ["time.naive"]

@@ -1,0 +1,51 @@
+"""``flask scan`` in a process of its own, that can be killed at any moment.
+
+The processes are forked from a server that has imported everything already (forkserver), so
+that hundreds of them cost little.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import sys
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+
+from backupmon import create_app
+from backupmon.config import Settings, load_settings
+from backupmon.storage import failpoints
+
+_context = multiprocessing.get_context("forkserver")
+_context.set_forkserver_preload(["tests.integration.scan_process"])
+
+
+def start_scan(
+    settings: Settings, arguments: list[str], points: dict[str, str] | None = None
+) -> ForkServerProcess:
+    """Start ``flask scan ARGUMENTS`` with failpoints; the caller waits for it or kills it."""
+    values = {k: str(v) for k, v in settings.model_dump().items()}
+    process = _context.Process(target=_run, args=(values, arguments, points or {}), daemon=True)
+    process.start()
+    return process
+
+
+def run_to_end(
+    settings: Settings, arguments: list[str], points: dict[str, str] | None = None
+) -> int:
+    """Run it to its end; gives its exit code, negative for a signal."""
+    process = start_scan(settings, arguments, points)
+    process.join(60)
+    assert process.exitcode is not None, "the scan did not end"
+    return process.exitcode
+
+
+def _run(values: dict[str, str], arguments: list[str], points: dict[str, str]) -> None:
+    quiet = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(quiet, 1)
+    os.dup2(quiet, 2)
+    os.chdir(Path(values["data_dir"]))
+    failpoints._active.update(points)
+    app = create_app(load_settings(**values))
+    with app.app_context():
+        sys.exit(app.cli.commands["scan"].main(arguments, standalone_mode=True))
