@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import resource
 import sys
+from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
@@ -20,27 +22,50 @@ _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tests.integration.scan_process"])
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What holds for the process: its user, and the largest file that it may write."""
+
+    user: int | None = None
+    file_size: int | None = None
+
+
 def start_scan(
-    settings: Settings, arguments: list[str], points: dict[str, str] | None = None
+    settings: Settings,
+    arguments: list[str],
+    points: dict[str, str] | None = None,
+    limits: Limits | None = None,
 ) -> ForkServerProcess:
     """Start ``flask scan ARGUMENTS`` with failpoints; the caller waits for it or kills it."""
     values = {k: str(v) for k, v in settings.model_dump().items()}
-    process = _context.Process(target=_run, args=(values, arguments, points or {}), daemon=True)
+    given = (values, arguments, points or {}, limits or Limits())
+    process = _context.Process(target=_run, args=given, daemon=True)
     process.start()
     return process
 
 
 def run_to_end(
-    settings: Settings, arguments: list[str], points: dict[str, str] | None = None
+    settings: Settings,
+    arguments: list[str],
+    points: dict[str, str] | None = None,
+    limits: Limits | None = None,
 ) -> int:
     """Run it to its end; gives its exit code, negative for a signal."""
-    process = start_scan(settings, arguments, points)
+    process = start_scan(settings, arguments, points, limits)
     process.join(60)
     assert process.exitcode is not None, "the scan did not end"
     return process.exitcode
 
 
-def _run(values: dict[str, str], arguments: list[str], points: dict[str, str]) -> None:
+def _run(
+    values: dict[str, str], arguments: list[str], points: dict[str, str], limits: Limits
+) -> None:
+    if limits.file_size is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limits.file_size, limits.file_size))
+    if limits.user is not None:
+        os.setgroups([])
+        os.setgid(limits.user)
+        os.setuid(limits.user)
     quiet = os.open(os.devnull, os.O_WRONLY)
     os.dup2(quiet, 1)
     os.dup2(quiet, 2)

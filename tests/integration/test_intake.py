@@ -133,7 +133,11 @@ def test_a_report_in_utf_16_with_huge_numbers_is_read(world: World) -> None:
     site.put("shop.sql.gz", data)
     said = section(data, "shop.sql.gz", BACKUP__size=10**400)
     text = json.dumps(
-        {"operation_end_time": "2031-03-03T11:50:00Z", "agent_id": "ACME", "databases": {"shop": said}}
+        {
+            "operation_end_time": "2031-03-03T11:50:00Z",
+            "agent_id": "ACME",
+            "databases": {"shop": said},
+        }
     )
     site.drop("STATUS.json", text.encode("utf-16"))
     world.scan(at(12, 0))
@@ -142,7 +146,11 @@ def test_a_report_in_utf_16_with_huge_numbers_is_read(world: World) -> None:
 
 @pytest.mark.parametrize(
     "said",
-    ["C:\\backups\\out\\shop.sql.gz", "/var/backups/shop.sql.gz", "../../bank/databases/shop.sql.gz"],
+    [
+        "C:\\backups\\out\\shop.sql.gz",
+        "/var/backups/shop.sql.gz",
+        "../../bank/databases/shop.sql.gz",
+    ],
 )
 def test_of_a_staged_name_only_the_last_component_counts(world: World, said: str) -> None:
     job = world.job()

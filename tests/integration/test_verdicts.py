@@ -33,7 +33,10 @@ def test_what_moves_on_the_job_moves_on_success_only(world: World) -> None:
     site.deliver(at(11, 50), shop="monday")
     world.scan(at(12, 0))
     before = world.get(job)
-    success, digest = before.last_successful_backup_timestamp, before.previous_successful_hash_global
+    success, digest = (
+        before.last_successful_backup_timestamp,
+        before.previous_successful_hash_global,
+    )
     assert success == at(11, 50)
     site.put("shop.sql.gz", b"cut")
     site.report(at(11, 50, days=1), {"shop": section(dump_of("tuesday"), "shop.sql.gz")})
