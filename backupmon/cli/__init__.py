@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from flask import Flask
 
+from backupmon.cli.demo import demo_command
 from backupmon.cli.history import history_command
 from backupmon.cli.init import init_command
+from backupmon.cli.jobs import jobs_group
+from backupmon.cli.quarantine import quarantine_group
 from backupmon.cli.reports import reports_group
 from backupmon.cli.scan import scan_command
 
@@ -15,7 +18,10 @@ def register_commands(app: Flask) -> None:
     for command in (
         init_command,
         scan_command,
+        jobs_group,
         history_command,
         reports_group,
+        quarantine_group,
+        demo_command,
     ):
         app.cli.add_command(command)

@@ -31,7 +31,7 @@ from backupmon.storage.placing import (
     remove_at,
     validated_target,
 )
-from backupmon.storage.quarantine import REASON, write_reason
+from backupmon.storage.quarantine import REASON, forget_quarantined, write_reason
 from backupmon.storage.roots import CLAIMED, PREVIOUS
 
 log = structlog.get_logger()
@@ -51,6 +51,8 @@ class Placement:
         What goes into ``reason.json``; None for the validated area.
     aside:
         A newer copy stands at the final path: this one goes to ``.previous`` beside it.
+    accepted:
+        An operator accepted it: it comes from quarantine.
     """
 
     entry_id: int
@@ -62,6 +64,7 @@ class Placement:
     replaces: str | None = None
     reason: dict[str, object] | None = None
     aside: bool = False
+    accepted: bool = False
     fault: ServerFault | None = None
 
 
@@ -75,7 +78,7 @@ def plan_placement(scan: Scan, case: Case, verdict: Verdict) -> Placement | None
         return None
     entry = case.entry
     promoted = verdict.status is Status.SUCCESS or verdict.comparison == "unchanged"
-    path, note = _final_path(scan, entry) if promoted else (None, "")
+    path, note = final_path(scan, entry) if promoted else (None, "")
     row = StoredBackup(
         entry_id=entry.id,
         expected_job_id=entry.expected_job_id,
@@ -107,6 +110,7 @@ def placement_of(row: StoredBackup, entry: BackupEntry) -> Placement:
         tuple(row.path.split("/")),
         row.file_name,
         row.sha256,
+        accepted=entry.accepted_at is not None,
     )
     if row.destination == QUARANTINE:
         return replace(placement, reason=_reason(row, entry))
@@ -125,7 +129,7 @@ def put_away(scan: Scan, placement: Placement) -> Placement:
     assert roots.deposit is not None
     root = roots.quarantine if placement.destination == QUARANTINE else roots.validated
     assert root is not None
-    source = Source(roots.deposit, (CLAIMED, str(placement.entry_id)), placement.claimed)
+    source = _source(scan, placement)
     try:
         if placement.reason is not None:
             write_reason(root, placement.entry_id, placement.reason)
@@ -153,7 +157,20 @@ def put_away(scan: Scan, placement: Placement) -> Placement:
             ),
         )
     clear_folder(roots.deposit, placement.entry_id)
+    if placement.accepted:
+        assert roots.quarantine is not None
+        forget_quarantined(roots.quarantine, placement.entry_id)
     return placement
+
+
+def _source(scan: Scan, placement: Placement) -> Source:
+    """Where the file comes from: the claimed folder, or quarantine when it was accepted."""
+    roots, own = scan.roots, str(placement.entry_id)
+    assert roots.deposit is not None
+    if placement.accepted:
+        assert roots.quarantine is not None
+        return Source(roots.quarantine, (own,), quarantine_name(placement.claimed))
+    return Source(roots.deposit, (CLAIMED, own), placement.claimed)
 
 
 def finish_placements(scan: Scan, placements: Sequence[Placement]) -> None:
@@ -178,7 +195,7 @@ def finish_placements(scan: Scan, placements: Sequence[Placement]) -> None:
         failpoint("place.previous_dropped")
 
 
-def _final_path(scan: Scan, entry: BackupEntry) -> tuple[tuple[str, ...] | None, str]:
+def final_path(scan: Scan, entry: BackupEntry) -> tuple[tuple[str, ...] | None, str]:
     """The final path, or None and why it cannot be used."""
     job = entry.job
     values = job.path_values(entry.agent_staged_file_name, entry.cycle_due_at.year)

@@ -25,6 +25,7 @@ from backupmon.services.promotion import (
     finish_placements,
     placement_of,
     put_away,
+    quarantine_name,
 )
 from backupmon.storage.claims import (
     claim_again,
@@ -35,6 +36,7 @@ from backupmon.storage.claims import (
 )
 from backupmon.storage.faults import ServerFault
 from backupmon.storage.placing import hash_at, names_below, remove_at
+from backupmon.storage.quarantine import forget_quarantined
 from backupmon.storage.roots import CLAIMED, INCOMING, PREVIOUS
 
 log = structlog.get_logger()
@@ -103,8 +105,10 @@ def _finish(scan: Scan, row: StoredBackup) -> Placement | None:
             # It had arrived; only the note of it is missing.
             remove_at(deposit, (CLAIMED, str(row.entry_id), row.file_name))
             clear_folder(deposit, row.entry_id)
+            if placement.accepted:
+                _clear_quarantine(scan, placement)
             return _arrived_as(placement, place)
-    if claimed_name(deposit, row.entry_id) is not None:
+    if placement.accepted or claimed_name(deposit, row.entry_id) is not None:
         return put_away(scan, placement)
     if _still_staged(scan, row):
         return None
@@ -116,6 +120,13 @@ def _targets(row: StoredBackup) -> Iterator[tuple[str, ...]]:
     yield tuple(row.path.split("/"))
     if row.destination != QUARANTINE:
         yield (PREVIOUS, str(row.expected_job_id), str(row.entry_id))
+
+
+def _clear_quarantine(scan: Scan, placement: Placement) -> None:
+    root = scan.roots.quarantine
+    assert root is not None
+    remove_at(root, (str(placement.entry_id), quarantine_name(placement.claimed)))
+    forget_quarantined(root, placement.entry_id)
 
 
 def _arrived_as(placement: Placement, place: tuple[str, ...]) -> Placement:

@@ -101,7 +101,7 @@ def run_scan(
             run, after_crash = _begin_run(started_at, moment, options)
         with structlog.contextvars.bound_contextvars(scan=run.id if run else "dry"):
             try:
-                scan = _prepare(settings, options, started_at, moment)
+                scan = prepare_scan(settings, options, started_at, moment)
                 scan.on_bytes, scan.on_expected = on_bytes, on_expected
                 scan.after_crash = after_crash
                 try:
@@ -143,9 +143,10 @@ def _rehearse(scan: Scan) -> None:
     judge_overdue_jobs(scan)
 
 
-def _prepare(
+def prepare_scan(
     settings: Settings, options: ScanOptions, started_at: datetime, moment: datetime
 ) -> Scan:
+    """Open the roots and ask the filesystem's clock; the caller closes `Scan.roots`."""
     faults: list[ServerFault] = []
     roots = open_roots(settings, started_at, faults.append, dry_run=options.dry_run)
     clock = started_at

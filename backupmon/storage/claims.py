@@ -48,8 +48,7 @@ def open_part(root_fd: int, entry_id: int) -> int:
 def drop_part(root_fd: int, entry_id: int) -> None:
     """Remove a private copy that is not wanted; and the folder, when it is empty."""
     with contextlib.suppress(FileNotFoundError), folder(root_fd, (CLAIMED, str(entry_id))) as own:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(PART, dir_fd=own)
+        os.unlink(PART, dir_fd=own)
     release_folder(root_fd, entry_id)
 
 

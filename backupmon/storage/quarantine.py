@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from typing import Any
@@ -11,6 +12,20 @@ from backupmon.storage.faults import server_fault
 from backupmon.storage.folders import folder
 
 REASON = "reason.json"
+
+
+def forget_quarantined(root_fd: int, entry_id: int) -> None:
+    """Remove what is left of a quarantined entry once its file has gone elsewhere."""
+    try:
+        with folder(root_fd, (str(entry_id),)) as own:
+            for name in (REASON, ".part"):
+                with contextlib.suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=own)
+        os.rmdir(str(entry_id), dir_fd=root_fd)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise server_fault(error, f"QUARANTINE_ROOT/{entry_id}") from error
 
 
 def write_reason(root_fd: int, entry_id: int, reason: dict[str, Any]) -> None:

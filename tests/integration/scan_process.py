@@ -37,6 +37,16 @@ def start_scan(
     limits: Limits | None = None,
 ) -> ForkServerProcess:
     """Start ``flask scan ARGUMENTS`` with failpoints; the caller waits for it or kills it."""
+    return start_command(settings, ["scan", *arguments], points, limits)
+
+
+def start_command(
+    settings: Settings,
+    arguments: list[str],
+    points: dict[str, str] | None = None,
+    limits: Limits | None = None,
+) -> ForkServerProcess:
+    """Start ``flask ARGUMENTS``; the caller waits for it or kills it."""
     values = {k: str(v) for k, v in settings.model_dump().items()}
     given = (values, arguments, points or {}, limits or Limits())
     process = _context.Process(target=_run, args=given, daemon=True)
@@ -51,7 +61,17 @@ def run_to_end(
     limits: Limits | None = None,
 ) -> int:
     """Run it to its end; gives its exit code, negative for a signal."""
-    process = start_scan(settings, arguments, points, limits)
+    return run_command_to_end(settings, ["scan", *arguments], points, limits)
+
+
+def run_command_to_end(
+    settings: Settings,
+    arguments: list[str],
+    points: dict[str, str] | None = None,
+    limits: Limits | None = None,
+) -> int:
+    """Run any ``flask`` command to its end; gives its exit code, negative for a signal."""
+    process = start_command(settings, arguments, points, limits)
     process.join(60)
     assert process.exitcode is not None, "the scan did not end"
     return process.exitcode
@@ -73,4 +93,4 @@ def _run(
     failpoints._active.update(points)
     app = create_app(load_settings(**values))
     with app.app_context():
-        sys.exit(app.cli.commands["scan"].main(arguments, standalone_mode=True))
+        sys.exit(app.cli.main(arguments, prog_name="flask", standalone_mode=True))

@@ -84,6 +84,11 @@ def test_a_report_may_be_spelt_in_any_case(world: World, name: str) -> None:
     assert world.statuses(job) == [Status.SUCCESS]
 
 
+def ended(end: str, agent: str = "acme") -> bytes:
+    """A report that says nothing but when it ended and whose it is."""
+    return json.dumps({"operation_end_time": end, "agent_id": agent, "databases": {}}).encode()
+
+
 BAD_REPORTS = {
     "empty": b"",
     "cut off": b'{"agent_id": "acme", "databases": {"shop": {"BACKUP": {"sta',
@@ -92,11 +97,9 @@ BAD_REPORTS = {
     "6 MB": b'{"a": "' + b"x" * 6_000_000 + b'"}',
     "a list": b"[]",
     "no globals": b"{}",
-    "another's id": json.dumps(
-        {"operation_end_time": "2031-03-03T11:50:00Z", "agent_id": "bank", "databases": {}}
-    ).encode(),
-    "year 1": b'{"operation_end_time": "0001-01-01T00:00:00Z", "agent_id": "acme", "databases": {}}',
-    "year 9999": b'{"operation_end_time": "9999-12-31T23:59:59Z", "agent_id": "acme", "databases": {}}',
+    "another's id": ended("2031-03-03T11:50:00Z", agent="bank"),
+    "year 1": ended("0001-01-01T00:00:00Z"),
+    "year 9999": ended("9999-12-31T23:59:59Z"),
 }
 
 

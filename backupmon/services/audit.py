@@ -1,0 +1,51 @@
+"""The audit trail: who changed what, when, from what to what."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert
+
+from backupmon.extensions import db
+from backupmon.models import AuditEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One change by a person, before it is written down.
+
+    Parameters
+    ----------
+    action:
+        Dotted, the kind of thing first: ``job.add``.
+    before, after:
+        The columns that changed, as JSON values; None where there was, or is, nothing.
+    """
+
+    action: str
+    subject_type: str
+    subject_id: int
+    before: Mapping[str, Any] | None
+    after: Mapping[str, Any] | None
+
+
+def record_acts(acts: Sequence[Act], actor: str, at: datetime) -> None:
+    """Write down what `actor` did, in the transaction that does it."""
+    if not acts:
+        return
+    rows = [
+        {
+            "at": at,
+            "actor": actor[:255],
+            "action": act.action,
+            "subject_type": act.subject_type,
+            "subject_id": act.subject_id,
+            "before": None if act.before is None else dict(act.before),
+            "after": None if act.after is None else dict(act.after),
+        }
+        for act in acts
+    ]
+    db.session.execute(insert(AuditEvent), rows)
