@@ -1,5 +1,12 @@
 """The WSGI entry point: ``flask`` and gunicorn find the application here."""
 
-from backupmon import create_app
+import sys
 
-app = create_app()
+from backupmon import create_app
+from backupmon.config import SettingsError
+
+try:
+    app = create_app()
+except SettingsError as error:
+    # A wrong setting is the operator's to mend: they need its name, not a traceback.
+    sys.exit(f"error: {error}")

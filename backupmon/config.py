@@ -6,13 +6,13 @@ import os
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from backupmon.core.errors import BackupmonError
+from backupmon.core.cron import check_timezone
+from backupmon.core.errors import BackupmonError, ScheduleError
 
 PREFIX = "BACKUPMON_"
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -62,11 +62,9 @@ class Settings(BaseSettings):
     @classmethod
     def _zone_exists(cls, value: str) -> str:
         try:
-            ZoneInfo(value)
-        except (OSError, ValueError) as error:
-            raise ValueError(
-                "an IANA time zone is wanted, such as Europe/Paris or Africa/Douala"
-            ) from error
+            check_timezone(value)
+        except ScheduleError as error:
+            raise ValueError(f"an IANA time zone is wanted; {error.hint}") from error
         return value
 
     @field_validator("log_level", "log_format", mode="before")

@@ -8,7 +8,9 @@ import click
 from sqlalchemy.engine import make_url
 
 from backupmon.cli.edge import fail, settings, told_plainly
+from backupmon.config import Settings
 from backupmon.core.errors import BackupmonError
+from backupmon.services.locking import ScanLock
 from backupmon.services.reset import count_rows, empty_database
 from backupmon.services.roots import mark_roots
 from backupmon.services.schema import upgrade_schema
@@ -29,7 +31,7 @@ def init_command(reset: bool, mark_again: bool, yes: bool) -> None:
     configuration = settings()
     upgrade_schema()
     if reset:
-        _reset(yes)
+        _reset(configuration, yes)
     marked = mark_roots(configuration, datetime.now(UTC), again=mark_again)
     for name, path in configuration.roots().items():
         new = any(root.name == name for root in marked)
@@ -38,7 +40,7 @@ def init_command(reset: bool, mark_again: bool, yes: bool) -> None:
     click.echo("Ready. Add a job with: flask jobs add --help")
 
 
-def _reset(yes: bool) -> None:
+def _reset(configuration: Settings, yes: bool) -> None:
     rows = count_rows()
     if not rows:
         return
@@ -46,7 +48,9 @@ def _reset(yes: bool) -> None:
     click.echo(f"This empties the database: {told}. Files and folders stay where they are.")
     if not yes and not click.confirm("Empty it?", default=False):
         fail(BackupmonError("nothing was changed"))
-    empty_database()
+    # A scan would go on moving files that nothing speaks of any more.
+    with ScanLock(configuration):
+        empty_database()
 
 
 def _shown(url: str) -> str:

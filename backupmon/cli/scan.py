@@ -79,7 +79,8 @@ def scan_command(
     options = ScanOptions(as_of, agent, workers, dry_run)
     bar = sys.stderr.isatty() and not as_json
     if bar and "BACKUPMON_LOG_LEVEL" not in os.environ:
-        configure_logging(settings(), level="WARNING")
+        # What matters is told at the end; a bar and log lines would only spoil each other.
+        configure_logging(settings(), level="CRITICAL")
     try:
         with _progress(bar) as (on_bytes, on_expected):
             result = run_scan(settings(), options, on_bytes=on_bytes, on_expected=on_expected)
@@ -128,12 +129,12 @@ def _progress(shown: bool) -> Iterator[tuple[Any, Any]]:
         console=Console(stderr=True),
         transient=True,
     ) as bar:
-        task = bar.add_task("hashing", total=0)
+        task = bar.add_task("hashing", total=0, visible=False)
         expected = [0]
 
         def on_expected(count: int) -> None:
             expected[0] += count
-            bar.update(task, total=expected[0])
+            bar.update(task, total=expected[0], visible=True)
 
         yield lambda count: bar.advance(task, count), on_expected
 
@@ -183,6 +184,10 @@ def _summary(result: ScanResult) -> str:
         ("waiting", "wait for their file to settle"),
         ("reports_settling", "reports are still being written"),
         ("reports_invalid", "reports cannot be read"),
+        ("reports_passed_over", "files among the reports are no regular files"),
+        ("withdrawn", "entries for deadlines that lie ahead were withdrawn"),
+        ("moves_put_off", "files could not be put in place yet"),
+        ("recovered", "files that a crash had caught on their way are in place"),
         ("discoveries", "databases that no job expects (flask jobs adopt)"),
     ):
         if counts.get(name):

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
+from dataclasses import asdict
 from datetime import UTC, datetime
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from backupmon.config import Settings
 from backupmon.core.errors import BackupmonError
 from backupmon.core.words import human_span
 from backupmon.extensions import db
-from backupmon.storage.locks import FileLock, this_process
+from backupmon.storage.locks import FileLock, ProcessName, this_process
 
 #: Any number will do, as long as nothing else in the database takes it ("backupmo" in ASCII).
 ADVISORY_KEY = 0x6261636B75706D6F
+_UNLOCK = text("SELECT pg_advisory_unlock(:key)")
 
 
 class ScanRunningError(BackupmonError):
@@ -25,7 +29,7 @@ class ScanRunningError(BackupmonError):
         ago = ""
         if since is not None:
             span = human_span(datetime.now(UTC) - since)
-            ago = f" since {since.strftime('%Y-%m-%d %H:%M:%S')} UTC ({span})"
+            ago = f" since {since.astimezone(UTC).strftime('%Y-%m-%d %H:%M:%S')} UTC ({span})"
         super().__init__(f"a scan is running{ago}{holder}", "wait for it to end; it does this work")
         self.since = since
 
@@ -55,13 +59,15 @@ class ScanLock:
     def __exit__(self, *_exc: object) -> None:
         self._file.release()
         if self._connection is not None:
+            # Said, because the server hears of a connection's end only some time after it.
+            with suppress(SQLAlchemyError):
+                self._connection.execute(_UNLOCK, {"key": ADVISORY_KEY})
             self._connection.invalidate()
             self._connection.close()
             self._connection = None
 
     def _enter_file(self) -> None:
-        me = this_process()
-        word = {"since": datetime.now(UTC).isoformat(), "pid": me.pid}
+        word = {"since": datetime.now(UTC).isoformat(), **asdict(this_process())}
         if self._file.acquire(json.dumps(word)):
             return
         since, pid = _patiently_read(self._file)
@@ -87,11 +93,15 @@ class ScanLock:
 
 
 def _patiently_read(lock: FileLock) -> tuple[datetime | None, int | None]:
-    """The holder's word; it writes it just after it has the lock."""
+    """The holder's word; it writes it just after it has the lock.
+
+    Until then the last holder's stands there, which may have died long ago.
+    """
     for _ in range(50):
-        try:
+        with suppress(ValueError, KeyError, TypeError):
             word = json.loads(lock.word())
-            return datetime.fromisoformat(word["since"]), int(word["pid"])
-        except (ValueError, KeyError, TypeError):
-            time.sleep(0.01)
+            holder = ProcessName(word["host"], word["pid"], word["start"])
+            if holder.alive() is not False:
+                return datetime.fromisoformat(word["since"]), holder.pid
+        time.sleep(0.01)
     return None, None

@@ -37,18 +37,31 @@ def check_schema() -> None:
         raise SchemaError("the database is empty", "set it up with flask init")
     if found in known_revisions():
         raise SchemaError("the database is of an older version", "run flask db upgrade")
-    raise SchemaError(
-        "the database is of a newer version than this program",
-        "start the newer program, or restore the database from before the upgrade",
-    )
+    raise _newer()
 
 
 def upgrade_schema() -> None:
-    """Bring the database to this version's schema, keeping its data."""
+    """Bring the database to this version's schema, keeping its data.
+
+    Raises
+    ------
+    SchemaError
+        When it is of a newer version.
+    """
+    found = _revision()
     db.session.rollback()
+    if found is not None and found not in known_revisions():
+        raise _newer()
     if db.engine.dialect.name == "sqlite" and db.engine.url.database:
         Path(db.engine.url.database).parent.mkdir(parents=True, exist_ok=True)
     upgrade(directory=_MIGRATIONS)
+
+
+def _newer() -> SchemaError:
+    return SchemaError(
+        "the database is of a newer version than this program",
+        "start the newer program, or restore the database from before the upgrade",
+    )
 
 
 @cache
