@@ -17,11 +17,23 @@ from backupmon.core.text import clean, one_line
 from backupmon.core.words import human_bytes, human_span, human_time, short_hash
 from backupmon.models import ExpectedBackupJob
 from backupmon.models.columns import row_dict
-from backupmon.services.history import job_history
-from backupmon.services.jobs import get_job, last_good_copy, list_jobs
+from backupmon.services.history import find_job, job_history
+from backupmon.services.jobs import last_good_copy, list_jobs
 
 _LAST_ENTRIES = 5
 _NEXT_TIMES = 5
+
+
+_COLUMNS = (
+    Column("id", right=True),
+    Column("status"),
+    Column("agent"),
+    Column("database"),
+    Column("company", spare=True),
+    Column("city", spare=True),
+    Column("last good"),
+    Column("next due"),
+)
 
 
 @click.command("list")
@@ -44,10 +56,7 @@ def list_command(
         print_json([job.as_dict() for job in jobs])
     elif jobs:
         moment = now()
-        columns = ["status", "agent", "database", "company", "city", "last good", "next due"]
-        print_table(
-            [Column("id", right=True), *map(Column, columns)], [_row(job, moment) for job in jobs]
-        )
+        print_table(_COLUMNS, [_row(job, moment) for job in jobs])
     elif any((agent, company, city, status)):
         click.echo("No job fits these filters.")
     else:
@@ -63,7 +72,7 @@ def list_command(
 @needs_database
 def show_command(job_id: int, as_json: bool) -> None:
     """Show job JOB_ID: its fields, when it is due, where its files go, how it went."""
-    job = get_job(job_id)
+    job = find_job(job_id)
     if as_json:
         print_json(job.as_dict())
         return

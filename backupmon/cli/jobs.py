@@ -13,11 +13,11 @@ from backupmon.core import job_fields
 from backupmon.core.errors import BackupmonError, RefusedError
 from backupmon.core.words import human_time
 from backupmon.models import ExpectedBackupJob
+from backupmon.services.history import find_job
 from backupmon.services.jobs import (
     add_job,
     count_entries,
     delete_job,
-    get_job,
     last_good_copy,
     pause_job,
     resume_job,
@@ -57,7 +57,7 @@ def add_command(as_json: bool, **values: str | None) -> None:
 def update_command(job_id: int, as_json: bool, **values: str | None) -> None:
     """Change the fields of job JOB_ID that are given; an empty one gets its default."""
     changes = given(values)
-    before = get_job(job_id).version
+    before = find_job(job_id).version
     if not changes:
         fail(BackupmonError("nothing to change was given", "flask jobs update --help lists fields"))
     job = update_job(job_id, changes, defaults(), now(), actor())
@@ -120,7 +120,7 @@ for _command in (list_command, show_command, import_command, export_command, ado
 
 def _all_of(job_ids: tuple[int, ...]) -> list[ExpectedBackupJob]:
     """The jobs, each once; a number that is none stops before anything is changed."""
-    return [get_job(job_id) for job_id in dict.fromkeys(job_ids)]
+    return [find_job(job_id) for job_id in dict.fromkeys(job_ids)]
 
 
 def _coming(job: ExpectedBackupJob) -> str:

@@ -28,11 +28,28 @@ _MARKS = {
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column: its title, whether it holds numbers, whether it may wrap."""
+    """A column of a table.
+
+    Parameters
+    ----------
+    title:
+        Above it, on a terminal.
+    right:
+        It holds numbers.
+    wide:
+        It may wrap.
+    spare:
+        It is left out where the terminal is narrow.
+    """
 
     title: str
     right: bool = False
     wide: bool = False
+    spare: bool = False
+
+
+#: Below so many columns a terminal is narrow.
+_NARROW = 120
 
 
 def status_text(status: str) -> str:
@@ -45,17 +62,23 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Non
     if not sys.stdout.isatty():
         _print_plain(columns, rows)
         return
+    console = Console()
+    shown = [i for i, c in enumerate(columns) if not c.spare or console.width >= _NARROW]
     table = Table(box=None, pad_edge=False, header_style="dim")
-    for column in columns:
+    for i in shown:
+        column = columns[i]
+        # A status is never cut: its word is what the table is about.
+        whole = max([len(r[i]) for r in rows], default=0) if column.title == "status" else None
         table.add_column(
             column.title,
             justify="right" if column.right else "left",
             no_wrap=not column.wide,
             overflow="fold" if column.wide else "ellipsis",
+            min_width=whole,
         )
     for row in rows:
-        table.add_row(*(_coloured(cell) for cell in row))
-    Console().print(table)
+        table.add_row(*(_coloured(row[i]) for i in shown))
+    console.print(table)
 
 
 def _print_plain(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:

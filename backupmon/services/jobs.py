@@ -8,7 +8,7 @@ from datetime import datetime
 
 from sqlalchemy import func, select
 
-from backupmon.core.errors import NotFoundError, RefusedError
+from backupmon.core.errors import RefusedError
 from backupmon.core.job_spec import FieldFault, JobDefaults, JobSpec, agent_key
 from backupmon.core.statuses import Status
 from backupmon.extensions import db
@@ -40,7 +40,6 @@ __all__ = [
     "add_job",
     "count_entries",
     "delete_job",
-    "get_job",
     "last_good_copy",
     "list_jobs",
     "pause_job",
@@ -48,9 +47,6 @@ __all__ = [
     "update_job",
     "upsert_job",
 ]
-
-#: Ids beyond it are in no table, and some databases choke on them.
-_LAST_ID = 2**31 - 1
 
 
 class StaleJobError(RefusedError):
@@ -195,13 +191,6 @@ def list_jobs(
     return sorted(jobs, key=_by_place)
 
 
-def get_job(job_id: int) -> ExpectedBackupJob:
-    """The job of that number; raises NotFoundError where there is none."""
-    if not 0 < job_id <= _LAST_ID:
-        raise NotFoundError(f"there is no job {job_id}", "flask jobs list shows them")
-    return find_job(job_id)
-
-
 def last_good_copy(job_id: int) -> StoredBackup | None:
     """The newest copy that stands in the validated area."""
     query = select(StoredBackup).where(
@@ -227,7 +216,7 @@ def _change(job_id: int) -> Iterator[ExpectedBackupJob]:
     """One transaction on one job, which nobody else changes meanwhile."""
     begin_change()
     try:
-        job = get_job(job_id)
+        job = find_job(job_id)
         db.session.refresh(job, with_for_update=True)
         yield job
         db.session.commit()

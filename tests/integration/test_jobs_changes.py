@@ -13,12 +13,12 @@ from backupmon.core.errors import BackupmonError, NotFoundError
 from backupmon.core.job_spec import JobDefaults
 from backupmon.extensions import db
 from backupmon.models import AuditEvent, ExpectedBackupJob
+from backupmon.services.history import find_job
 from backupmon.services.jobs import (
     JobRefusedError,
     StaleJobError,
     add_job,
     delete_job,
-    get_job,
     list_jobs,
     pause_job,
     resume_job,
@@ -137,7 +137,7 @@ def test_a_change_to_another_jobs_path_is_refused() -> None:
     with pytest.raises(JobRefusedError) as error:
         change(other, final_storage_path_template="{year}/Acme/Douala/shop/{staged_file_name}")
     assert set(faults_of(error)) == {"final_storage_path_template"}
-    assert get_job(other.id).version == 1
+    assert find_job(other.id).version == 1
 
 
 def test_a_change_of_other_fields_keeps_its_own_path() -> None:
@@ -153,14 +153,14 @@ def test_a_change_is_audited_with_what_was_and_what_is() -> None:
     assert (act.subject_id, act.at) == (job.id, at(9))
     assert act.before == {"city": "Douala", "grace_minutes": 30}
     assert act.after == {"city": "Yaoundé", "grace_minutes": 45}
-    assert get_job(job.id).updated_at == at(9)
+    assert find_job(job.id).updated_at == at(9)
 
 
 def test_a_change_that_changes_nothing_leaves_no_trace() -> None:
     job = add()
     assert change(job, at(9), city="Douala").version == 1
     assert last_act().action == "job.add"
-    assert get_job(job.id).updated_at == MORNING
+    assert find_job(job.id).updated_at == MORNING
 
 
 @pytest.mark.parametrize(
@@ -219,7 +219,7 @@ def test_a_pause_that_ends_in_the_past_is_refused() -> None:
         pause_job(job.id, MORNING, MORNING, "test")
     with pytest.raises(JobRefusedError, match="in the past"):
         change(job, paused_until="2031-03-03T07:59Z")
-    assert get_job(job.id).is_active
+    assert find_job(job.id).is_active
 
 
 def test_resuming_a_job_that_is_not_paused_forgives_nothing() -> None:
@@ -243,7 +243,7 @@ def test_a_deleted_job_is_hidden_and_comes_back_with_its_history(world: World) -
     world.scan(at(12))
     delete_job(job_id, at(13), "cli:ann")
     assert list_jobs() == []
-    for act in (get_job, lambda i: resume_job(i, at(13), "test")):
+    for act in (find_job, lambda i: resume_job(i, at(13), "test")):
         with pytest.raises(NotFoundError):
             act(job_id)
     again = add(at(14, 0, days=9), city="Douala", grace_minutes=5)
@@ -286,7 +286,7 @@ def test_no_file_moves_when_the_final_path_changes(world: World) -> None:
 @pytest.mark.parametrize(
     "act",
     [
-        pytest.param(get_job, id="get"),
+        pytest.param(find_job, id="get"),
         pytest.param(lambda i: delete_job(i, MORNING, "test"), id="delete"),
         pytest.param(lambda i: pause_job(i, None, MORNING, "test"), id="pause"),
         pytest.param(lambda i: update_job(i, {}, DEFAULTS, MORNING, "test"), id="update"),
