@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from alembic import context
 from flask import current_app
 
@@ -19,6 +21,9 @@ def run_migrations() -> None:
         with context.begin_transaction():
             context.run_migrations()
         return
+    if db.engine.dialect.name == "sqlite" and db.engine.url.database:
+        # The first command on a new server: SQLite makes the file, but not its folder.
+        Path(db.engine.url.database).parent.mkdir(parents=True, exist_ok=True)
     arguments = current_app.extensions["migrate"].configure_args
     with db.engine.connect() as connection:
         context.configure(connection=connection, target_metadata=db.metadata, **arguments)

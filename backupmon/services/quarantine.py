@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -60,19 +61,13 @@ def accept_quarantined(settings: Settings, entry_id: int, operator: Operator) ->
     ScanRunningError
         While a scan is running.
     """
-    with ScanLock(settings):
-        now = datetime.now(UTC)
-        scan = prepare_scan(settings, ScanOptions(), now, now)
-        try:
-            begin_write()
-            row = _find(entry_id)
-            _refuse_unless_acceptable(row)
-            _turn_round(scan, row, operator)
-            db.session.commit()
-            # From here on it is a file on its way, which a scan would finish as well.
-            recover(scan)
-        finally:
-            scan.roots.close()
+    with _at_work(settings) as scan:
+        row = _find(entry_id)
+        _refuse_unless_acceptable(row)
+        _turn_round(scan, row, operator)
+        db.session.commit()
+        # From here on it is a file on its way, which a scan would finish as well.
+        recover(scan)
     return row
 
 
@@ -88,23 +83,30 @@ def delete_quarantined(settings: Settings, entry_id: int, operator: Operator) ->
     ScanRunningError
         While a scan is running.
     """
+    with _at_work(settings) as scan:
+        row = _find(entry_id)
+        if scan.roots.quarantine is None:
+            raise scan.faults[0]
+        row.state = StoredState.REMOVED.value
+        _record(row, operator, "quarantine.delete", scan.real_now)
+        remove_at(scan.roots.quarantine, tuple(row.path.split("/")))
+        forget_quarantined(scan.roots.quarantine, entry_id)
+        db.session.commit()
+    return row
+
+
+@contextmanager
+def _at_work(settings: Settings) -> Iterator[Scan]:
+    """What a scan works with, and its lock, within a transaction that will write."""
     with ScanLock(settings):
         now = datetime.now(UTC)
         scan = prepare_scan(settings, ScanOptions(), now, now)
         try:
             begin_write()
-            row = _find(entry_id)
-            if scan.roots.quarantine is None:
-                raise scan.faults[0]
-            row.state = StoredState.REMOVED.value
-            _record(row, operator, "quarantine.delete", now)
-            remove_at(scan.roots.quarantine, tuple(row.path.split("/")))
-            forget_quarantined(scan.roots.quarantine, entry_id)
-            db.session.commit()
+            yield scan
         finally:
             db.session.rollback()
             scan.roots.close()
-    return row
 
 
 def _find(entry_id: int) -> StoredBackup:

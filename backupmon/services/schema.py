@@ -52,8 +52,6 @@ def upgrade_schema() -> None:
     db.session.rollback()
     if found is not None and found not in known_revisions():
         raise _newer()
-    if db.engine.dialect.name == "sqlite" and db.engine.url.database:
-        Path(db.engine.url.database).parent.mkdir(parents=True, exist_ok=True)
     upgrade(directory=_MIGRATIONS)
 
 
