@@ -90,18 +90,16 @@ class BackupEntry(Model):
             sqlite_where=text("status = 'MISSING'"),
             postgresql_where=text("status = 'MISSING'"),
         ),
-        Index(
-            "ix_backup_entries_history",
-            "expected_job_id",
-            text("cycle_due_at DESC"),
-            text("timestamp DESC"),
-        ),
+        # Read backwards: newest cycle first, and in it what was concluded last.
+        Index("ix_backup_entries_history", "expected_job_id", "cycle_due_at", "timestamp"),
         Index(
             "ix_backup_entries_pending",
             "status",
             sqlite_where=text("status = 'PENDING'"),
             postgresql_where=text("status = 'PENDING'"),
         ),
+        # A number once given names folders on disk, so it is never given again.
+        {"sqlite_autoincrement": True},
     )
 
     PUBLIC = (

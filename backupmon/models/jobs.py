@@ -63,6 +63,8 @@ class ExpectedBackupJob(Model):
         UniqueConstraint("agent_key", "database_name"),
         Index("ix_expected_backup_jobs_open_cycle", "is_active", "deadline_at"),
         Index("ix_expected_backup_jobs_final_path_key", "final_path_key"),
+        # A number once given names folders on disk, so it is never given again.
+        {"sqlite_autoincrement": True},
     )
 
     PUBLIC = (

@@ -106,6 +106,7 @@ def upgrade() -> None:
             "database_name",
             name=op.f("uq_expected_backup_jobs_agent_key_database_name"),
         ),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("expected_backup_jobs", schema=None) as batch_op:
         batch_op.create_index(
@@ -218,8 +219,14 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "expected_job_id", "report_id", name=op.f("uq_backup_entries_expected_job_id_report_id")
         ),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("backup_entries", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_backup_entries_history",
+            ["expected_job_id", "cycle_due_at", "timestamp"],
+            unique=False,
+        )
         batch_op.create_index(
             "ix_backup_entries_pending",
             ["status"],
@@ -326,6 +333,7 @@ def downgrade() -> None:
             sqlite_where=sa.text("status = 'PENDING'"),
             postgresql_where=sa.text("status = 'PENDING'"),
         )
+        batch_op.drop_index("ix_backup_entries_history")
 
     op.drop_table("backup_entries")
     op.drop_table("storage_roots")

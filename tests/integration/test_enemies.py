@@ -219,13 +219,10 @@ def test_a_newer_and_an_older_report_verified_in_either_order_leave_the_newer_co
 ) -> None:
     job = world.job()
     site = world.site()
-    data = {11: dump_of("older"), 12: dump_of("newer")}
-    order = [12, 11] if newer_first else [11, 12]
-    for hour in order:
-        site.staging.joinpath("shop.sql.gz").write_bytes(data[hour])
-        site.report(
-            at(hour, 10 if hour == 12 else 50), {"shop": section(data[hour], "shop.sql.gz")}
-        )
+    data = {at(11, 50): dump_of("older"), at(12, 10): dump_of("newer")}
+    for end in sorted(data, reverse=newer_first):
+        site.put("shop.sql.gz", data[end])
+        site.report(end, {"shop": section(data[end], "shop.sql.gz")})
         world.scan(at(12, 20))
     assert world.statuses(job) == [SUCCESS, SUCCESS]
     assert world.final().read_bytes() == data[at(12, 10)]
