@@ -141,25 +141,34 @@ def _progress(shown: bool) -> Iterator[tuple[Any, Any]]:
 
 def _tell(result: ScanResult) -> None:
     """What changed, the worst first, and what needs a person."""
-    worst_first = [status.value for status in reversed(BEST_FIRST)]
-    entries = sorted(result.entries, key=lambda e: worst_first.index(e["status"]))
+    entries = sorted(result.entries, key=lambda e: _WORST_FIRST.index(e["status"]))
+    more = 0
+    if sys.stdout.isatty():
+        # A person wants to see what is not simply good; the rest is a number below.
+        odd = [entry for entry in entries if _is_odd(entry)]
+        entries, more = odd[:_SHOWN], len(odd[_SHOWN:])
     if entries:
-        print_table(
-            [
-                Column("status"),
-                Column("agent"),
-                Column("database"),
-                Column("size", right=True),
-                Column("what was found", wide=True),
-            ],
-            [_row(entry) for entry in (entries[:_SHOWN] if sys.stdout.isatty() else entries)],
-        )
-        if sys.stdout.isatty() and len(entries) > _SHOWN:
-            click.echo(f"… and {len(entries) - _SHOWN} more: flask history JOB_ID")
+        print_table(_COLUMNS, [_row(entry) for entry in entries])
+    if more:
+        click.echo(f"… and {more} more: flask jobs list shows them all")
     for condition in result.conditions:
         click.secho(f"server: {clean(condition['message'])}", fg="red")
         click.echo(f"  hint: {clean(condition['hint'])}")
     click.echo(_summary(result))
+
+
+_WORST_FIRST = [status.value for status in reversed(BEST_FIRST)]
+_COLUMNS = (
+    Column("status"),
+    Column("agent"),
+    Column("database"),
+    Column("size", right=True),
+    Column("what was found", wide=True),
+)
+
+
+def _is_odd(entry: dict[str, Any]) -> bool:
+    return any(finding["level"] != "good" for finding in entry["findings"])
 
 
 def _row(entry: dict[str, Any]) -> list[str]:
@@ -173,6 +182,35 @@ def _row(entry: dict[str, Any]) -> list[str]:
     ]
 
 
+#: What a scan counts besides verdicts: its name, and its words for one and for several.
+_ALSO = (
+    ("waiting", "waits for its file to settle", "wait for their files to settle"),
+    ("reports_settling", "report is still being written", "reports are still being written"),
+    ("reports_invalid", "report cannot be read", "reports cannot be read"),
+    (
+        "reports_passed_over",
+        "file among the reports is no regular file",
+        "files among the reports are no regular files",
+    ),
+    (
+        "discoveries",
+        "database was found that no job expects (flask jobs adopt)",
+        "databases were found that no job expects (flask jobs adopt)",
+    ),
+    (
+        "withdrawn",
+        "entry was withdrawn, since its deadline lies ahead",
+        "entries were withdrawn, since their deadlines lie ahead",
+    ),
+    ("moves_put_off", "file could not be put in place yet", "files could not be put in place yet"),
+    (
+        "recovered",
+        "file that a crash had caught on its way is in place",
+        "files that a crash had caught on their way are in place",
+    ),
+)
+
+
 def _summary(result: ScanResult) -> str:
     counts = result.counts
     judged = [f"{counts[s.value]} {s.value}" for s in BEST_FIRST if counts.get(s.value)]
@@ -180,18 +218,9 @@ def _summary(result: ScanResult) -> str:
     if result.dry_run:
         told = f"dry run, nothing was changed; it would be: {told}"
     words = [f"{told}."]
-    for name, noun in (
-        ("waiting", "wait for their file to settle"),
-        ("reports_settling", "reports are still being written"),
-        ("reports_invalid", "reports cannot be read"),
-        ("reports_passed_over", "files among the reports are no regular files"),
-        ("withdrawn", "entries for deadlines that lie ahead were withdrawn"),
-        ("moves_put_off", "files could not be put in place yet"),
-        ("recovered", "files that a crash had caught on their way are in place"),
-        ("discoveries", "databases that no job expects (flask jobs adopt)"),
-    ):
+    for name, one, several in _ALSO:
         if counts.get(name):
-            words.append(f"{counts[name]} {noun}.")
+            words.append(f"{counts[name]} {one if counts[name] == 1 else several}.")
     if result.look_again_at:
         words.append(f"Look again at {human_time(result.look_again_at)}.")
     took = human_span(result.finished_at - result.started_at)

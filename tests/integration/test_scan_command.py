@@ -131,9 +131,10 @@ def test_a_moment_that_is_none_is_refused_with_an_example(world: World) -> None:
         assert "--as-of" in err
 
 
-def test_a_terminal_gets_a_table(world: World) -> None:
+def test_a_terminal_gets_a_table_of_what_is_not_simply_good(world: World) -> None:
     """In a process of its own, on a terminal of its own."""
     world.job()
+    world.job("crm")
     world.site().deliver(at(11, 50), shop="a")
     db.session.rollback()
     leader, follower = pty.openpty()
@@ -143,7 +144,7 @@ def test_a_terminal_gets_a_table(world: World) -> None:
         "COLUMNS": "100",
         "TERM": "xterm",
     }
-    command = [sys.executable, "-m", "flask", "scan", "--as-of", NOON]
+    command = [sys.executable, "-m", "flask", "scan", "--as-of", at(13).isoformat()]
     with subprocess.Popen(
         command, cwd=PROJECT_ROOT, env=environment, stdout=follower, stderr=follower
     ) as process:
@@ -151,7 +152,8 @@ def test_a_terminal_gets_a_table(world: World) -> None:
         shown = _read_all(leader)
     assert process.returncode == 0
     assert "what was found" in shown
-    assert "SUCCESS" in shown
+    assert "MISSING" in shown
+    assert "1 SUCCESS" in shown
     assert "event=" not in shown, "log lines would spoil the bar"
 
 
