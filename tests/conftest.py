@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
+from sqlalchemy import make_url
 
 from backupmon import create_app
 from backupmon.config import Settings, load_settings
+from tests.servers import postgresql_database
 
 
 @pytest.fixture(autouse=True)
@@ -26,22 +28,56 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 @pytest.fixture(scope="session")
 def template_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database that went through all migrations once; every test gets a copy of the file."""
-    from backupmon.extensions import db
-    from backupmon.services.schema import upgrade_schema
-
     folder = tmp_path_factory.mktemp("template")
-    app = create_app(load_settings(data_dir=folder, log_level="ERROR"))
-    with app.app_context():
-        upgrade_schema()
-        db.session.remove()
-        for engine in db.engines.values():
-            engine.dispose()
+    _migrate(load_settings(data_dir=folder, log_level="ERROR"))
     return folder / "backupmon.db"
 
 
+@pytest.fixture(scope="session")
+def template_postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The name of a PostgreSQL database that went through all migrations once."""
+    folder = tmp_path_factory.mktemp("template")
+    with postgresql_database() as url:
+        _migrate(load_settings(data_dir=folder, database_url=url, log_level="ERROR"))
+        name = make_url(url).database
+        assert name is not None
+        yield name
+
+
+def _migrate(settings: Settings) -> None:
+    from backupmon.services.schema import upgrade_schema
+
+    with create_app(settings).app_context():
+        upgrade_schema()
+        _hang_up()
+
+
+def _hang_up() -> None:
+    """Close every connection, as the end of a process does."""
+    from backupmon.extensions import db
+
+    db.session.remove()
+    for engine in db.engines.values():
+        engine.dispose()
+
+
 @pytest.fixture
-def settings(tmp_path: Path, template_database: Path) -> Settings:
-    """Settings of a server of this test's own; nothing ever waits to settle."""
+def settings(sqlite_settings: Settings) -> Settings:
+    """Settings of a server of this test's own; a module may name others in this one's place."""
+    return sqlite_settings
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def settings_on_each(request: pytest.FixtureRequest) -> Settings:
+    """For tests that run once on each kind of database."""
+    found = request.getfixturevalue(f"{request.param}_settings")
+    assert isinstance(found, Settings)
+    return found
+
+
+@pytest.fixture
+def sqlite_settings(tmp_path: Path, template_database: Path) -> Settings:
+    """With SQLite; nothing ever waits to settle."""
     data_dir = tmp_path / "data"
     data_dir.mkdir()
     shutil.copyfile(template_database, data_dir / "backupmon.db")
@@ -49,13 +85,18 @@ def settings(tmp_path: Path, template_database: Path) -> Settings:
 
 
 @pytest.fixture
+def postgresql_settings(tmp_path: Path, template_postgresql: str) -> Iterator[Settings]:
+    """With PostgreSQL; nothing ever waits to settle."""
+    data_dir = tmp_path / "data"
+    data_dir.mkdir()
+    with postgresql_database(template_postgresql) as url:
+        yield load_settings(data_dir=data_dir, database_url=url, settle_seconds=0)
+
+
+@pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
     """The application, within its context."""
-    from backupmon.extensions import db
-
     application = create_app(settings)
     with application.app_context():
         yield application
-        db.session.remove()
-        for engine in db.engines.values():
-            engine.dispose()
+        _hang_up()

@@ -27,10 +27,10 @@ _NEXT_TIMES = 5
 _COLUMNS = (
     Column("id", right=True),
     Column("status"),
-    Column("agent"),
-    Column("database"),
-    Column("company", spare=True),
-    Column("city", spare=True),
+    Column("agent", cut=True),
+    Column("database", cut=True),
+    Column("company", cut=True, spare=True),
+    Column("city", cut=True, spare=True),
     Column("last good"),
     Column("next due"),
 )

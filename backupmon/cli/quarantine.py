@@ -38,7 +38,7 @@ def list_command(as_json: bool) -> None:
             [
                 Column("entry", right=True),
                 Column("status"),
-                Column("job"),
+                Column("job", cut=True),
                 Column("cycle due"),
                 Column("size", right=True),
                 Column("why", wide=True),

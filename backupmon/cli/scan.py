@@ -160,8 +160,8 @@ def _tell(result: ScanResult) -> None:
 _WORST_FIRST = [status.value for status in reversed(BEST_FIRST)]
 _COLUMNS = (
     Column("status"),
-    Column("agent"),
-    Column("database"),
+    Column("agent", cut=True),
+    Column("database", cut=True),
     Column("size", right=True),
     Column("what was found", wide=True),
 )

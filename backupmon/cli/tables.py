@@ -38,6 +38,8 @@ class Column:
         It holds numbers.
     wide:
         It may wrap.
+    cut:
+        It may be cut short where there is no room.
     spare:
         It is left out where the terminal is narrow.
     """
@@ -45,6 +47,7 @@ class Column:
     title: str
     right: bool = False
     wide: bool = False
+    cut: bool = False
     spare: bool = False
 
 
@@ -67,14 +70,13 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Non
     table = Table(box=None, pad_edge=False, header_style="dim")
     for i in shown:
         column = columns[i]
-        # A status is never cut: its word is what the table is about.
-        whole = max([len(r[i]) for r in rows], default=0) if column.title == "status" else None
+        whole = max([len(r[i]) for r in rows], default=0)
         table.add_column(
             column.title,
             justify="right" if column.right else "left",
             no_wrap=not column.wide,
             overflow="fold" if column.wide else "ellipsis",
-            min_width=whole,
+            min_width=None if column.cut or column.wide else whole,
         )
     for row in rows:
         table.add_row(*(_coloured(row[i]) for i in shown))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -41,8 +41,13 @@ class Finding:
 
     def as_dict(self) -> dict[str, str | None]:
         """The finding as the API, the commands and the database bear it."""
-        data = asdict(self)
-        return {k: data[k] for k in ("code", "level", "expected", "observed", "message")}
+        return {
+            "code": self.code,
+            "level": self.level,
+            "expected": self.expected,
+            "observed": self.observed,
+            "message": self.message,
+        }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Finding:

@@ -141,6 +141,7 @@ def final_path_key(template: str, values: Values) -> str:
     return "/".join(part for part in parts if part).lower()
 
 
+@lru_cache(maxsize=4096)
 def safe_component(value: str) -> str:
     """`value` as one harmless name of a path; empty where nothing is left.
 

@@ -141,7 +141,7 @@ def pick(holder: Mapping[str, Any], names: Sequence[str], absent: str = "") -> F
         return Field(absent or names[0])
     telling = [name for name in present if holder[name] is not None] or present
     first = telling[0]
-    rivals = [name for name in telling if _differ([holder[first], holder[name]])]
+    rivals = [name for name in telling[1:] if _differ([holder[first], holder[name]])]
     repeated = any(_differ(_given(holder, name)) for name in present)
     return Field(first, holder[first], True, repeated, rivals[0] if rivals else None)
 

@@ -7,7 +7,7 @@ known by its SHA-256.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -80,15 +80,19 @@ class Taken:
 
 
 class _JobCache:
-    """The jobs of each agent, loaded once per intake."""
+    """The jobs of each agent, loaded when a report asks for them."""
 
     def __init__(self) -> None:
         self._agents: dict[str, AgentJobs] = {}
 
     def of(self, key: str) -> AgentJobs:
         if key not in self._agents:
-            self._agents[key] = load_jobs(key)
+            self.load([key])
         return self._agents[key]
+
+    def load(self, keys: Iterable[str]) -> None:
+        """Load the jobs of these agents, again where they are loaded already."""
+        self._agents.update(load_jobs(set(keys)))
 
 
 def _arrived(scan: Scan, jobs: _JobCache) -> Iterator[Arrived]:
@@ -182,6 +186,8 @@ def _must_settle(scan: Scan, arrived: Arrived) -> bool:
 def _take_batch(scan: Scan, batch: list[Arrived], jobs: _JobCache) -> None:
     taken = [one for arrived in batch if (one := _take(scan, arrived, jobs)) is not None]
     with scan.recording():
+        # Once for all, and from within: what entries are born by is what stands there now.
+        jobs.load(_agent_of(one.arrived) for one in taken)
         for one in taken:
             _record(scan, one, jobs)
     failpoint("intake.recorded")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, literal, select
 
 from backupmon.core.schedule import Cycle
 from backupmon.core.statuses import Status, best
 from backupmon.extensions import db
 from backupmon.models import BackupEntry, ExpectedBackupJob
+from backupmon.models.columns import UtcDateTime
 
 
 def open_cycle(job: ExpectedBackupJob, cycle: Cycle) -> None:
@@ -27,23 +28,33 @@ def restart_cycles(job: ExpectedBackupJob, now: datetime) -> None:
 
 def advance_open_cycle(job: ExpectedBackupJob) -> None:
     """Move the open cycle on while it has a concluded entry."""
-    if job.expected_due_at is None or job.id is None:
-        return
-    concluded = _concluded_cycles(job.id, job.expected_due_at)
-    due = job.expected_due_at
-    while due in concluded:
-        cycle = job.cycles.next_cycle(due)
-        open_cycle(job, cycle)
-        due = cycle.due
+    if job.expected_due_at is not None and job.id is not None:
+        concluded = _concluded_cycles([job.id], literal(job.expected_due_at, UtcDateTime))
+        _advance(job, concluded.get(job.id, set()))
 
 
-def _concluded_cycles(job_id: int, since: datetime) -> set[datetime]:
-    query = select(BackupEntry.cycle_due_at).where(
-        BackupEntry.expected_job_id == job_id,
-        BackupEntry.cycle_due_at >= since,
-        BackupEntry.status != Status.PENDING.value,
+def _advance(job: ExpectedBackupJob, concluded: set[datetime]) -> None:
+    while job.expected_due_at in concluded:
+        open_cycle(job, job.cycles.next_cycle(job.expected_due_at))
+
+
+def _concluded_cycles(
+    job_ids: Sequence[int], since: ColumnElement[datetime] | ColumnElement[datetime | None]
+) -> dict[int, set[datetime]]:
+    """The cycles due at `since` or later that have a concluded entry, by job."""
+    query = (
+        select(BackupEntry.expected_job_id, BackupEntry.cycle_due_at)
+        .join(ExpectedBackupJob, ExpectedBackupJob.id == BackupEntry.expected_job_id)
+        .where(
+            BackupEntry.expected_job_id.in_(job_ids),
+            BackupEntry.cycle_due_at >= since,
+            BackupEntry.status != Status.PENDING.value,
+        )
     )
-    return set(db.session.scalars(query))
+    found: dict[int, set[datetime]] = {}
+    for job_id, due in db.session.execute(query):
+        found.setdefault(job_id, set()).add(due)
+    return found
 
 
 def refresh_states(jobs: Iterable[ExpectedBackupJob]) -> None:
@@ -58,10 +69,9 @@ def refresh_states(jobs: Iterable[ExpectedBackupJob]) -> None:
     db.session.flush()
     for job_id, cycle_status in _newest_statuses(list(by_id)).items():
         by_id[job_id].current_status = cycle_status.value
-    concluded = _concluded_since_open(list(by_id))
-    for job in by_id.values():
-        if (job.id, job.expected_due_at) in concluded:
-            advance_open_cycle(job)
+    open_due = ExpectedBackupJob.expected_due_at.expression
+    for job_id, concluded in _concluded_cycles(list(by_id), open_due).items():
+        _advance(by_id[job_id], concluded)
 
 
 def _newest_statuses(job_ids: list[int]) -> dict[int, Status]:
@@ -85,16 +95,3 @@ def _newest_statuses(job_ids: list[int]) -> dict[int, Status]:
     for job_id, status in rows:
         statuses[job_id].append(Status(status))
     return {job_id: best(found) for job_id, found in statuses.items()}
-
-
-def _concluded_since_open(job_ids: list[int]) -> set[tuple[int, datetime]]:
-    rows = db.session.execute(
-        select(BackupEntry.expected_job_id, BackupEntry.cycle_due_at)
-        .join(ExpectedBackupJob, ExpectedBackupJob.id == BackupEntry.expected_job_id)
-        .where(
-            BackupEntry.expected_job_id.in_(job_ids),
-            BackupEntry.cycle_due_at == ExpectedBackupJob.expected_due_at,
-            BackupEntry.status != Status.PENDING.value,
-        )
-    )
-    return {(job_id, due) for job_id, due in rows}

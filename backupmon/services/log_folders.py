@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
@@ -57,14 +57,21 @@ class LogFolder:
         return min(self.agents)
 
 
-def load_jobs(key: str) -> AgentJobs:
-    """The jobs of the agent `key` by database name; deleted ones do not count."""
-    query = select(ExpectedBackupJob).where(
-        ExpectedBackupJob.agent_key == key, ExpectedBackupJob.deleted_at.is_(None)
+def load_jobs(keys: Collection[str]) -> dict[str, AgentJobs]:
+    """The jobs of the agents `keys`, as they are at this moment; deleted ones do not count."""
+    query = (
+        select(ExpectedBackupJob)
+        .where(ExpectedBackupJob.agent_key.in_(keys), ExpectedBackupJob.deleted_at.is_(None))
+        .order_by(ExpectedBackupJob.id)
+        .execution_options(populate_existing=True)
     )
-    jobs = {job.database_name: job for job in db.session.scalars(query)}
-    spelt = next((job.agent_id_responsible for job in jobs.values()), key)
-    return AgentJobs(spelt, key, jobs)
+    found = {key: AgentJobs(key, key) for key in keys}
+    for job in db.session.scalars(query):
+        agent = found[job.agent_key]
+        if not agent.jobs:
+            agent.agent_id = job.agent_id_responsible
+        agent.jobs[job.database_name] = job
+    return found
 
 
 def find_log_folders(scan: Scan) -> list[LogFolder]:

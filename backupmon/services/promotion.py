@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import structlog
 from sqlalchemy import select
@@ -68,24 +69,41 @@ class Placement:
     fault: ServerFault | None = None
 
 
-def plan_placement(scan: Scan, case: Case, verdict: Verdict) -> Placement | None:
-    """Add the row for a judged file, and say where the file goes; None where there is none.
+def plan_placements(scan: Scan, judged: Sequence[tuple[Case, Verdict]]) -> list[Placement]:
+    """Add the rows for judged files, and say where each goes; at most one of each job.
 
     Success and "unchanged" are promoted; "changed though it must not" and what did not arrive
     whole go to quarantine.
     """
-    if case.claimed is None:
-        return None
+    taken = [(case, verdict) for case, verdict in judged if case.claimed is not None]
+    promoted = [case.entry for case, verdict in taken if _is_promoted(verdict)]
+    paths, standing = _final_paths(scan, promoted)
+    rows = [_moving_row(scan, case, paths.get(case.entry.id)) for case, _ in taken]
+    db.session.add_all(rows)
+    db.session.flush()
+    return [
+        _placement(row, case.entry, standing.get(row.path_key, ()))
+        for row, (case, _) in zip(rows, taken, strict=True)
+    ]
+
+
+def _is_promoted(verdict: Verdict) -> bool:
+    return verdict.status is Status.SUCCESS or verdict.comparison == "unchanged"
+
+
+def _moving_row(scan: Scan, case: Case, found: FinalPath | None) -> StoredBackup:
+    """The row of a claimed file; `found` is None where it is not to be promoted."""
     entry = case.entry
-    promoted = verdict.status is Status.SUCCESS or verdict.comparison == "unchanged"
-    path, note = final_path(scan, entry) if promoted else (None, "")
-    row = StoredBackup(
+    assert case.claimed is not None
+    path, note = found or (None, "")
+    below = "/".join(path or (str(entry.id), quarantine_name(case.claimed)))
+    return StoredBackup(
         entry_id=entry.id,
         expected_job_id=entry.expected_job_id,
         state=StoredState.MOVING.value,
         destination=VALIDATED if path else QUARANTINE,
-        path="/".join(path or (str(entry.id), quarantine_name(case.claimed))),
-        path_key="",
+        path=below,
+        path_key=below.lower(),
         file_name=case.claimed,
         sha256=entry.server_calculated_staged_hash,
         size=entry.server_calculated_staged_size or 0,
@@ -94,15 +112,14 @@ def plan_placement(scan: Scan, case: Case, verdict: Verdict) -> Placement | None
         note=note,
         created_at=scan.real_now,
     )
-    row.path_key = row.path.lower()
-    db.session.add(row)
-    # The next entry's path must see this one's.
-    db.session.flush()
-    return placement_of(row, entry)
 
 
 def placement_of(row: StoredBackup, entry: BackupEntry) -> Placement:
     """Where the file of a ``moving`` row goes, as things stand now."""
+    return _placement(row, entry, _standing_at([row.path_key]).get(row.path_key, ()))
+
+
+def _placement(row: StoredBackup, entry: BackupEntry, there: Sequence[Standing]) -> Placement:
     placement = Placement(
         row.entry_id,
         row.expected_job_id,
@@ -114,13 +131,13 @@ def placement_of(row: StoredBackup, entry: BackupEntry) -> Placement:
     )
     if row.destination == QUARANTINE:
         return replace(placement, reason=_reason(row, entry))
-    standing = _standing_at(row)
+    standing = _own_copy(row, there)
     if standing is None:
         return replace(placement, replaces="unknown")
-    if _is_newer(standing, row):
+    if standing.report_end_at > row.report_end_at:
         kept = (PREVIOUS, str(row.expected_job_id), _kept_name(row))
         return replace(placement, path=kept, aside=True)
-    return replace(placement, replaces=_kept_name(standing))
+    return replace(placement, replaces=str(standing.entry_id))
 
 
 def put_away(scan: Scan, placement: Placement) -> Placement:
@@ -195,26 +212,63 @@ def finish_placements(scan: Scan, placements: Sequence[Placement]) -> None:
         failpoint("place.previous_dropped")
 
 
-def final_path(scan: Scan, entry: BackupEntry) -> tuple[tuple[str, ...] | None, str]:
+#: A final path, or None and why it cannot be used.
+FinalPath = tuple[tuple[str, ...] | None, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """A copy that stands at a path of the validated area, or will."""
+
+    job_id: int
+    entry_id: int
+    state: str
+    report_end_at: datetime
+
+
+def final_path(scan: Scan, entry: BackupEntry) -> FinalPath:
     """The final path, or None and why it cannot be used."""
+    return _final_paths(scan, [entry])[0][entry.id]
+
+
+def _final_paths(
+    scan: Scan, entries: Sequence[BackupEntry]
+) -> tuple[dict[int, FinalPath], dict[str, list[Standing]]]:
+    """The final path of each entry, and the copies that stand at them, by the path's key.
+
+    Two entries may want the same path: the first has it.
+    """
+    found = {entry.id: _rendered(entry) for entry in entries}
+    standing = _standing_at([_key(path) for path, _ in found.values() if path is not None])
+    holders = {key: {copy.job_id for copy in copies} for key, copies in standing.items()}
+    for entry in entries:
+        path, _ = found[entry.id]
+        if path is None:
+            continue
+        here = holders.setdefault(_key(path), set())
+        if others := here - {entry.expected_job_id}:
+            found[entry.id] = None, _occupied(scan, entry.job, path, min(others))
+        else:
+            here.add(entry.expected_job_id)
+    return found, standing
+
+
+def _rendered(entry: BackupEntry) -> FinalPath:
     job = entry.job
     values = job.path_values(entry.agent_staged_file_name, entry.cycle_due_at.year)
     try:
-        path = render(job.final_storage_path_template, values)
+        return render(job.final_storage_path_template, values), ""
     except TemplateError as error:
         return None, error.message
-    key = "/".join(path).lower()
-    occupant = db.session.scalar(
-        select(StoredBackup).where(
-            StoredBackup.path_key == key,
-            StoredBackup.destination == VALIDATED,
-            StoredBackup.state.in_(_STANDING),
-            StoredBackup.expected_job_id != job.id,
-        )
-    )
-    if occupant is None:
-        return path, ""
-    other = occupant.job
+
+
+def _key(path: Sequence[str]) -> str:
+    return "/".join(path).lower()
+
+
+def _occupied(scan: Scan, job: ExpectedBackupJob, path: Sequence[str], other_id: int) -> str:
+    """Note that another job's copy stands there; gives the words for it."""
+    other = db.session.get_one(ExpectedBackupJob, other_id)
     note = f"{'/'.join(path)} is taken by the copy of {other.title} (job {other.id})"
     scan.note(
         ServerFault(
@@ -224,7 +278,7 @@ def final_path(scan: Scan, entry: BackupEntry) -> tuple[tuple[str, ...] | None, 
             "give one of the two jobs another final path",
         )
     )
-    return None, note
+    return note
 
 
 #: States of a copy that stands at a final path; and of one that does or will.
@@ -232,20 +286,39 @@ _AT_THEIR_PATH = (StoredState.STORED.value, StoredState.SUPERSEDED.value)
 _STANDING = (StoredState.MOVING.value, *_AT_THEIR_PATH)
 
 
-def _standing_at(row: StoredBackup) -> StoredBackup | None:
-    """The job's own copy that stands at the very path that `row` goes to."""
-    return db.session.scalar(
-        select(StoredBackup)
-        .where(
-            StoredBackup.expected_job_id == row.expected_job_id,
-            StoredBackup.path_key == row.path_key,
-            StoredBackup.destination == VALIDATED,
-            StoredBackup.state.in_(_AT_THEIR_PATH),
-            StoredBackup.id != row.id,
+def _standing_at(keys: Sequence[str]) -> dict[str, list[Standing]]:
+    """The copies that stand at the paths with these keys, or will, the newest report last."""
+    found: dict[str, list[Standing]] = {}
+    query = (
+        select(
+            StoredBackup.path_key,
+            StoredBackup.expected_job_id,
+            StoredBackup.entry_id,
+            StoredBackup.state,
+            StoredBackup.report_end_at,
         )
-        .order_by(StoredBackup.report_end_at.desc(), StoredBackup.id.desc())
-        .limit(1)
+        .where(
+            StoredBackup.path_key.in_(keys),
+            StoredBackup.destination == VALIDATED,
+            StoredBackup.state.in_(_STANDING),
+        )
+        .order_by(StoredBackup.report_end_at, StoredBackup.id)
     )
+    for key, job_id, entry_id, state, report_end_at in db.session.execute(query):
+        found.setdefault(key, []).append(Standing(job_id, entry_id, state, report_end_at))
+    return found
+
+
+def _own_copy(row: StoredBackup, there: Sequence[Standing]) -> Standing | None:
+    """The job's own copy that stands at the very path that `row` goes to."""
+    own = [
+        copy
+        for copy in there
+        if copy.job_id == row.expected_job_id
+        and copy.entry_id != row.entry_id
+        and copy.state in _AT_THEIR_PATH
+    ]
+    return own[-1] if own else None
 
 
 def _is_newer(standing: StoredBackup, row: StoredBackup) -> bool:

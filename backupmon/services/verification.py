@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import timedelta
 from typing import Any
@@ -23,22 +23,26 @@ from backupmon.core.paths import deposit_components
 from backupmon.core.statuses import Status
 from backupmon.core.verdict import overtaken
 from backupmon.extensions import db
-from backupmon.models import BackupEntry
+from backupmon.models import BackupEntry, ExpectedBackupJob
 from backupmon.services.context import Scan
 from backupmon.services.dry_run import dry_result
 from backupmon.services.job_state import refresh_states
 from backupmon.services.judging import Case, conclude, judge_cases, section_of
 from backupmon.services.leases import RENEW_EVERY, drop_leases, renew_leases, take_leases
-from backupmon.services.promotion import Placement, finish_placements, plan_placement, put_away
+from backupmon.services.promotion import Placement, finish_placements, plan_placements, put_away
 from backupmon.services.staged import GroupResult, Judged, StagedGroup, Waiting, inspect
 from backupmon.storage.failpoints import failpoint
 from backupmon.storage.faults import ServerFault
 
 log = structlog.get_logger()
 
-#: How many groups are under way at once, at most; each holds two open files.
-_UNDER_WAY = 64
+#: How many groups are under way at once, at most. What has been measured and what has arrived
+#: is recorded together: the more there are, the fewer transactions.
+_UNDER_WAY = 400
 _BATCH = 200
+#: Fewer than so many that are done wait for others, but only this long, in seconds.
+_ENOUGH = 100
+_GATHER = 0.05
 
 
 def verify_pending(scan: Scan) -> None:
@@ -68,6 +72,7 @@ def pending_entries(scan: Scan) -> list[int]:
 
 
 def _load(ids: Sequence[int]) -> list[BackupEntry]:
+    """The entries with their jobs and reports."""
     found: list[BackupEntry] = []
     for start in range(0, len(ids), _BATCH):
         query = (
@@ -78,6 +83,19 @@ def _load(ids: Sequence[int]) -> list[BackupEntry]:
         )
         found += db.session.scalars(query)
     return found
+
+
+def _load_jobs_again(entries: Iterable[BackupEntry]) -> None:
+    """Read the jobs of `entries` as they are now, in the transaction that will write to them.
+
+    The entries themselves are leased: nobody else writes to those.
+    """
+    query = (
+        select(ExpectedBackupJob)
+        .where(ExpectedBackupJob.id.in_({entry.expected_job_id for entry in entries}))
+        .execution_options(populate_existing=True)
+    )
+    db.session.scalars(query).all()
 
 
 def pending_groups(scan: Scan) -> list[StagedGroup]:
@@ -142,6 +160,14 @@ def _template_fault(entry: BackupEntry, error: TemplateError) -> ServerFault:
     )
 
 
+def _by_claim(
+    entries: Sequence[BackupEntry],
+) -> tuple[list[BackupEntry], list[BackupEntry]]:
+    """The entries whose agents say success, and those whose agents say failure."""
+    said = [(entry, section_of(entry).claims_success) for entry in entries]
+    return [e for e, success in said if success], [e for e, success in said if not success]
+
+
 class Verification:
     """One pass over entries that are ours to work on."""
 
@@ -158,15 +184,18 @@ class Verification:
     def run(self, entries: Sequence[BackupEntry]) -> None:
         """Take every entry as far as it goes in this scan."""
         self._entries = {entry.id: entry for entry in entries}
-        claims = [e for e in entries if section_of(e).claims_success]
+        claims, failures = _by_claim(entries)
         self._queue.extend(group_entries(self._scan, claims))
+        if not self._scan.dry_run:
+            # Nothing to write yet: this ends the reading, and forgets nothing of what was read.
+            db.session.commit()
         self._expect()
         with ThreadPoolExecutor(self._scan.workers, "backupmon") as pool:
             while self._queue or self._inspecting or self._placing:
                 self._submit(pool)
                 self._collect(pool)
                 self._renew()
-        self._conclude_failed([e for e in entries if not section_of(e).claims_success])
+        self._conclude_failed(failures)
 
     def _expect(self) -> None:
         """Tell the progress bar how many bytes there are to read, as far as agents say."""
@@ -207,7 +236,9 @@ class Verification:
 
     def _collect(self, pool: ThreadPoolExecutor) -> None:
         under_way: list[Future[Any]] = [*self._inspecting, *self._placing]
-        wait(under_way, RENEW_EVERY.total_seconds(), FIRST_COMPLETED)
+        done, _ = wait(under_way, RENEW_EVERY.total_seconds(), FIRST_COMPLETED)
+        if len(done) < _ENOUGH:
+            wait(under_way, _GATHER)
         arrived = [future for future in self._placing if future.done()]
         if arrived:
             finish_placements(self._scan, [future.result() for future in arrived])
@@ -239,19 +270,18 @@ class Verification:
     ) -> list[Placement]:
         failpoint("conclude.before")
         scan = self._scan
+        touched = [j.entry_id for j in judged]
+        touched += [i for _, result in results for i, _ in result.overtaken]
+        if not touched:
+            return []
         with scan.recording():
+            _load_jobs_again(self._entries[i] for i in touched)
             cases = [Case(self._entries[j.entry_id], j.measurement, j.claimed) for j in judged]
             verdicts = judge_cases(scan, cases)
             for _, result in results:
                 for entry_id, by_end in result.overtaken:
                     conclude(scan, self._entries[entry_id], overtaken(by_end))
-            placements = [
-                placement
-                for case, verdict in verdicts
-                if (placement := plan_placement(scan, case, verdict)) is not None
-            ]
-            touched = [j.entry_id for j in judged]
-            touched += [i for _, result in results for i, _ in result.overtaken]
+            placements = plan_placements(scan, verdicts)
             refresh_states({self._entries[i].job for i in touched})
         failpoint("conclude.done")
         return [] if scan.dry_run else placements
@@ -280,6 +310,7 @@ class Verification:
                 else:
                     batch[entry.expected_job_id] = entry
             with self._scan.recording():
+                _load_jobs_again(batch.values())
                 judge_cases(self._scan, [Case(entry, None) for entry in batch.values()])
                 refresh_states({entry.job for entry in batch.values()})
             waiting = deque(later)
@@ -287,5 +318,5 @@ class Verification:
     def _renew(self) -> None:
         if self._scan.dry_run or time.monotonic() - self._renewed_at < RENEW_EVERY.total_seconds():
             return
-        renew_leases([i for i, e in self._entries.items() if e.status == Status.PENDING.value])
+        renew_leases(sorted(self._entries.keys() - set(self._scan.concluded)))
         self._renewed_at = time.monotonic()
