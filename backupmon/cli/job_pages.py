@@ -32,7 +32,7 @@ _COLUMNS = (
     Column("company", cut=True, spare=True),
     Column("city", cut=True, spare=True),
     Column("last good"),
-    Column("next due"),
+    Column("next due", spare=True),
 )
 
 
