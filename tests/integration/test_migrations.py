@@ -1,0 +1,97 @@
+"""The schema, on SQLite and on PostgreSQL: migrations lead to what the models say, and back."""
+
+from __future__ import annotations
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import Flask
+from flask_migrate import downgrade, upgrade
+from sqlalchemy import inspect, text
+
+from backupmon.config import PROJECT_ROOT, Settings
+from backupmon.extensions import db
+from backupmon.services.schema import SchemaError, check_schema, known_revisions, upgrade_schema
+
+MIGRATIONS = str(PROJECT_ROOT / "migrations")
+
+
+@pytest.fixture
+def settings(settings_on_each: Settings) -> Settings:
+    return settings_on_each
+
+
+def tables() -> set[str]:
+    return set(inspect(db.engine).get_table_names())
+
+
+def differences() -> list[object]:
+    """What a new migration would have to change."""
+    with db.engine.connect() as connection:
+        options = {"compare_type": True, "compare_server_default": True}
+        found: list[object] = compare_metadata(
+            MigrationContext.configure(connection, opts=options), db.metadata
+        )
+    return found
+
+
+@pytest.mark.usefixtures("app")
+def test_the_schema_after_all_migrations_is_that_of_the_models() -> None:
+    assert differences() == []
+
+
+@pytest.mark.usefixtures("app")
+def test_the_comparison_notices_a_difference() -> None:
+    with db.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE scan_runs DROP COLUMN host"))
+        connection.execute(text("DROP INDEX uq_backup_entries_missing"))
+    assert len(differences()) == 2
+
+
+@pytest.mark.usefixtures("app")
+def test_migrations_lead_to_nothing_and_up_again() -> None:
+    downgrade(directory=MIGRATIONS, revision="base")
+    assert tables() == {"alembic_version"}
+    with pytest.raises(SchemaError, match="is empty"):
+        check_schema()
+    upgrade_schema()
+    check_schema()
+    assert differences() == []
+
+
+@pytest.mark.usefixtures("app")
+def test_each_migration_can_be_taken_back_alone() -> None:
+    scripts = ScriptDirectory(MIGRATIONS)
+    downgrade(directory=MIGRATIONS, revision="base")
+    for script in reversed(list(scripts.walk_revisions())):
+        upgrade(directory=MIGRATIONS, revision=script.revision)
+        there = tables()
+        downgrade(directory=MIGRATIONS, revision="-1")
+        upgrade(directory=MIGRATIONS, revision=script.revision)
+        assert tables() == there
+    assert differences() == []
+
+
+def test_a_database_of_a_newer_version_is_not_touched(app: Flask) -> None:
+    with db.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    with pytest.raises(SchemaError, match="newer version"):
+        check_schema()
+    result = app.test_cli_runner().invoke(args=["init"])
+    assert result.exit_code == 1
+    assert "newer version" in result.stderr
+    assert "hint: start the newer program" in result.stderr
+
+
+def test_an_older_database_is_named_and_init_brings_it_up(
+    app: Flask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (older,) = known_revisions() - {"later"}
+    monkeypatch.setattr("backupmon.services.schema.head", lambda: "later")
+    with db.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :n"), {"n": older})
+    result = app.test_cli_runner().invoke(args=["scan"])
+    assert result.exit_code == 1
+    assert "older version" in result.stderr
+    assert "flask db upgrade" in result.stderr
