@@ -12,7 +12,6 @@ from backupmon.config import Settings
 from backupmon.extensions import begin_write, db
 from backupmon.models import StorageRoot
 from backupmon.services.context import OpenRoots
-from backupmon.services.numbering import skip_used_numbers
 from backupmon.storage.faults import ServerFault
 from backupmon.storage.roots import Root, check_marker, mark, read_marker
 
@@ -80,8 +79,6 @@ def _mark_if_new(root: Root, now: datetime, again: bool) -> bool:
         return False
     marker = found or mark(root)
     if known is None:
-        if found:
-            skip_used_numbers(root)
         db.session.add(
             StorageRoot(name=root.name, path=str(root.path), marker=marker, noted_at=now)
         )

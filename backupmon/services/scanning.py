@@ -23,9 +23,10 @@ from backupmon.services.context import OpenRoots, Progress, Scan
 from backupmon.services.dry_run import measure_groups
 from backupmon.services.intake import take_in_reports
 from backupmon.services.locking import ScanLock
+from backupmon.services.numbering import skip_used_numbers
 from backupmon.services.overdue import judge_overdue_jobs, resume_paused, withdraw_premature
 from backupmon.services.recovery import recover
-from backupmon.services.roots import open_roots
+from backupmon.services.roots import all_roots, open_roots
 from backupmon.services.verification import pending_groups, verify_pending
 from backupmon.storage.clock import filesystem_now
 from backupmon.storage.faults import ServerFault
@@ -150,6 +151,8 @@ def prepare_scan(
     faults: list[ServerFault] = []
     roots = open_roots(settings, started_at, faults.append, dry_run=options.dry_run)
     clock = started_at
+    if not options.dry_run:
+        skip_used_numbers(all_roots(settings))
     if roots.deposit is not None and not options.dry_run:
         try:
             clock = filesystem_now(roots.deposit)

@@ -1,0 +1,36 @@
+"""A database that is restored from a backup, beside folders that have gone on."""
+
+from __future__ import annotations
+
+from backupmon.extensions import db
+from tests.integration.conftest import World, at
+from tests.integration.site import dump_of, section
+
+
+def deliver_damaged(world: World, day: int) -> bytes:
+    data = dump_of(f"day {day}")
+    site = world.site()
+    site.put("shop.sql.gz", data[:-1] + b"!")
+    site.report(at(11, 50, days=day), {"shop": section(data, "shop.sql.gz")})
+    world.scan(at(12, 0, days=day))
+    return data[:-1] + b"!"
+
+
+def test_new_entries_are_not_numbered_into_the_folders_of_forgotten_ones(world: World) -> None:
+    world.job()
+    database = world.settings.data_dir / "backupmon.db"
+    _hang_up()
+    backup = database.read_bytes()
+    forgotten = deliver_damaged(world, 0)
+    _hang_up()
+    for name in ("backupmon.db-wal", "backupmon.db-shm"):
+        database.with_name(name).unlink(missing_ok=True)
+    database.write_bytes(backup)
+    new = deliver_damaged(world, 1)
+    assert {forgotten, new} <= set(world.every_file().values())
+
+
+def _hang_up() -> None:
+    """Close every connection, so that the file is all there is of the database."""
+    db.session.remove()
+    db.engine.dispose()
