@@ -70,7 +70,7 @@ class Notes:
         self, code: str, message: str, expected: object = None, observed: object = None
     ) -> None:
         """Note a warning."""
-        self.oddities.append(warning(code, message, expected, observed))
+        self.oddities.append(warning(code, f"In the report, {message}.", expected, observed))
 
     def ambiguous(self, path: str, found: Field) -> None:
         """Note two values for something that nothing is judged by."""

@@ -170,7 +170,13 @@ def test_an_export_makes_the_same_jobs_elsewhere(load) -> None:
     db.session.execute(db.delete(ExpectedBackupJob))
     db.session.commit()
     assert counts(load(text)) == (2, 0, 0)
-    assert csv_text(sorted(list_jobs(), key=lambda one: one.id)) == text
+    again = csv_text(sorted(list_jobs(), key=lambda one: one.id))
+    assert _without_ids(again) == _without_ids(text)
+
+
+def _without_ids(text: str) -> list[str]:
+    """The rows without their first cell: a job of another server has another number."""
+    return [row.partition(",")[2] for row in text.splitlines()]
 
 
 def test_no_row_of_a_large_file_costs_a_query_of_its_own(load) -> None:
