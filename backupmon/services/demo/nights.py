@@ -72,5 +72,5 @@ def _schedule(site: Site, hours: Hours, hours_later: int) -> Schedule:
 
 
 def _is_quiet(schedule: Schedule, now: datetime) -> bool:
-    last, coming = schedule.previous(now), schedule.next_cycle(now)
-    return last is not None and last.deadline <= now - _OVER and coming.opens >= now + _AHEAD
+    over = now - _OVER - timedelta(minutes=GRACE_MINUTES)
+    return schedule.next_cycle(over).opens >= now + _AHEAD
