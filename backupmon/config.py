@@ -3,26 +3,46 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from dotenv import dotenv_values
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
 
 from backupmon.core.cron import check_timezone
 from backupmon.core.errors import BackupmonError, ScheduleError
 
 PREFIX = "BACKUPMON_"
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+ENV_FILE = ".env"
+ROOTS = ("deposit_root", "validated_root", "quarantine_root", "report_archive_root")
 
 #: Names with the prefix that are no settings of a server: for tests of crashes.
 NOT_SETTINGS = frozenset({"FAILPOINTS"})
 
+_DATABASE = "sqlite:///FILE or postgresql://USER@HOST/NAME is wanted"
+
 
 class SettingsError(BackupmonError):
     """A setting that cannot be used; the message names each with what is allowed."""
+
+
+def _below_data_dir(folder: str) -> Callable[[dict[str, Any]], Path]:
+    """Whatever has no setting of its own lies in DATA_DIR."""
+    return lambda settings: settings["data_dir"] / folder
+
+
+def _sqlite(settings: dict[str, Any]) -> str:
+    path = str(settings["data_dir"] / "backupmon.db")
+    # In a URL these two would not stand for themselves.
+    return "sqlite:///" + path.replace("%", "%25").replace("?", "%3F")
 
 
 class Settings(BaseSettings):
@@ -32,17 +52,33 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_file=".env", extra="ignore", env_ignore_empty=True, frozen=True
+        env_prefix=PREFIX,
+        env_file=ENV_FILE,
+        extra="ignore",
+        env_ignore_empty=True,
+        frozen=True,
+        validate_default=True,
     )
 
     data_dir: Path = Field(
         PROJECT_ROOT / "instance", description="Folder for all that has no setting of its own."
     )
-    database_url: str = Field("", description="SQLite in DATA_DIR unless set; or PostgreSQL.")
-    deposit_root: Path = Field(Path(), description="Where agents deliver.")
-    validated_root: Path = Field(Path(), description="The last good copy of each job.")
-    quarantine_root: Path = Field(Path(), description="Files judged bad, kept for a person.")
-    report_archive_root: Path = Field(Path(), description="Every report, as it was read.")
+    database_url: str = Field(
+        default_factory=_sqlite, description="SQLite in DATA_DIR unless set; or PostgreSQL."
+    )
+    deposit_root: Path = Field(
+        default_factory=_below_data_dir("deposits"), description="Where agents deliver."
+    )
+    validated_root: Path = Field(
+        default_factory=_below_data_dir("validated"), description="The last good copy of each job."
+    )
+    quarantine_root: Path = Field(
+        default_factory=_below_data_dir("quarantine"),
+        description="Files judged bad, kept for a person.",
+    )
+    report_archive_root: Path = Field(
+        default_factory=_below_data_dir("reports"), description="Every report, as it was read."
+    )
     settle_seconds: int = Field(
         60, ge=0, le=86_400, description="How long a wrong file or report may still be changing."
     )
@@ -77,42 +113,38 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, value: str) -> str:
-        for scheme in ("postgresql://", "postgres://"):
-            if value.startswith(scheme):
-                return "postgresql+psycopg://" + value.removeprefix(scheme)
-        if value and not value.startswith(("sqlite:///", "postgresql+psycopg://")):
-            raise ValueError("sqlite:///FILE or postgresql://USER@HOST/NAME is wanted")
-        return value
+        url = re.sub(r"\Apostgres(ql)?://", "postgresql+psycopg://", value)
+        try:
+            database = make_url(url).database
+        except (ArgumentError, ValueError):
+            raise ValueError(_DATABASE) from None
+        if url.startswith("sqlite:///") and database in ("", ":memory:"):
+            raise ValueError(f"a database in memory forgets all it was told; {_DATABASE}")
+        if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+            raise ValueError(_DATABASE)
+        return url
 
-    @model_validator(mode="before")
+    @field_validator("data_dir", *ROOTS, mode="before")
     @classmethod
-    def _below_data_dir(cls, values: dict[str, Any]) -> dict[str, Any]:
-        """Whatever has no setting of its own lies in DATA_DIR."""
-        data_dir = Path(values.get("data_dir") or PROJECT_ROOT / "instance").expanduser().resolve()
-        values["data_dir"] = data_dir
-        places = {
-            "deposit_root": "deposits",
-            "validated_root": "validated",
-            "quarantine_root": "quarantine",
-            "report_archive_root": "reports",
-        }
-        for name, folder in places.items():
-            given = values.get(name)
-            values[name] = Path(given).expanduser().resolve() if given else data_dir / folder
-        if not values.get("database_url"):
-            values["database_url"] = f"sqlite:///{data_dir / 'backupmon.db'}"
-        return values
+    def _folder(cls, value: object) -> object:
+        if not isinstance(value, str | Path):
+            return value
+        try:
+            return Path(value).expanduser().resolve()
+        except (OSError, RuntimeError, ValueError) as error:
+            raise ValueError(f"a folder is wanted ({error})") from error
 
-    @model_validator(mode="after")
-    def _roots_apart(self) -> Settings:
-        roots = self.roots()
-        for name, path in roots.items():
-            for other, other_path in roots.items():
-                if name != other and path.is_relative_to(other_path):
-                    raise ValueError(
-                        f"{name} ({path}) lies in {other} ({other_path}); each needs its own folder"
-                    )
-        return self
+    @field_validator(*ROOTS[1:])
+    @classmethod
+    def _apart(cls, path: Path, info: ValidationInfo) -> Path:
+        for name in ROOTS:
+            other = info.data.get(name)
+            if other is not None and (path.is_relative_to(other) or other.is_relative_to(path)):
+                how = "contains" if other != path and other.is_relative_to(path) else "lies in"
+                raise ValueError(
+                    f"{path} {how} {PREFIX}{name.upper()} ({other}); each needs its own folder"
+                )
+        return path
 
     def roots(self) -> dict[str, Path]:
         """The four roots by the name of their setting, in the order they are checked."""
@@ -140,23 +172,35 @@ class _NamedFiles(PydanticBaseSettingsSource):
     """Reads ``BACKUPMON_NAME`` from the file that ``BACKUPMON_NAME_FILE`` names."""
 
     def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
-        path = os.environ.get(f"{PREFIX}{field_name.upper()}_FILE")
-        if not path:
-            return None, field_name, False
-        try:
-            return Path(path).read_text(encoding="utf-8").strip(), field_name, False
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(
-                f"{PREFIX}{field_name.upper()}_FILE names {path!r}, which cannot be read: {error}",
-                "point it at a readable text file, or unset it",
-            ) from error
+        variable = f"{PREFIX}{field_name.upper()}_FILE"
+        path = _environment().get(variable)
+        return (_read(variable, path) if path else None), field_name, False
 
     def __call__(self) -> dict[str, Any]:
-        values = {name: self.get_field_value(f, name)[0] for name, f in self._fields()}
+        fields = self.settings_cls.model_fields
+        values = {name: self.get_field_value(field, name)[0] for name, field in fields.items()}
         return {name: value for name, value in values.items() if value is not None}
 
-    def _fields(self) -> list[tuple[str, FieldInfo]]:
-        return list(self.settings_cls.model_fields.items())
+
+def _environment() -> Mapping[str, str | None]:
+    """The variables of the environment, and those of ``.env`` that it does not name."""
+    # ``flask`` puts .env into the environment, other servers do not: both must see the same.
+    return {**dotenv_values(ENV_FILE), **os.environ}
+
+
+def _read(variable: str, path: str) -> str:
+    hint = "point it at a readable text file, or unset it"
+    try:
+        value = Path(path).read_text(encoding="utf-8-sig").strip()
+    except (OSError, ValueError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or error
+        raise SettingsError(
+            f"{variable} names {path!r}, which cannot be read: {reason}", hint
+        ) from error
+    if not value:
+        # A secret that is lost must not turn into a default.
+        raise SettingsError(f"{variable} names {path!r}, which is empty", hint)
+    return value
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -175,19 +219,43 @@ def load_settings(**overrides: Any) -> Settings:
     try:
         return Settings(**overrides)
     except ValidationError as error:
-        lines = [_explain(item) for item in error.errors()]
+        # What follows from a wrong setting is not wrong itself.
+        wrong = [item for item in error.errors() if item["type"] != "default_factory_not_called"]
         raise SettingsError(
-            "the settings cannot be used:\n  " + "\n  ".join(lines),
-            "mend them in the environment or in .env, then start again",
+            "the settings cannot be used:\n  " + "\n  ".join(_explain(item) for item in wrong),
+            f"mend them in the environment or in {ENV_FILE}, then start again",
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"{Path(ENV_FILE).absolute()} cannot be read: {error}", "make it readable text in UTF-8"
         ) from error
 
 
 def _explain(item: Any) -> str:
-    allowed = item["msg"].removeprefix("Value error, ")
-    if not item["loc"]:
-        return str(allowed)
-    name = PREFIX + str(item["loc"][0]).upper()
-    return f"{name}={item['input']!r}: {allowed}"
+    name = str(item["loc"][0])
+    return f"{PREFIX}{name.upper()}={_shown(item['input'])}: {_allowed(name, item)}"
+
+
+def _shown(value: object) -> str:
+    """The value, without the password that a database's address may bear."""
+    if not isinstance(value, str | Path):
+        return repr(value)
+    hidden = re.sub(r"(://[^:/@]*):.*@", r"\1:***@", str(value))
+    return repr(re.sub(r"(password=)[^&]*", r"\1***", hidden))
+
+
+def _allowed(name: str, item: Any) -> str:
+    bounds = {
+        key: getattr(rule, key)
+        for rule in Settings.model_fields[name].metadata
+        for key in ("ge", "le")
+        if hasattr(rule, key)
+    }
+    if bounds:
+        return f"a whole number from {bounds['ge']} to {bounds['le']} is wanted"
+    if item["type"] == "literal_error":
+        return f"{item['ctx']['expected']} is wanted"
+    return str(item["msg"]).removeprefix("Value error, ")
 
 
 def unknown_settings() -> list[str]:
@@ -195,11 +263,11 @@ def unknown_settings() -> list[str]:
     known = {name.upper() for name in Settings.model_fields}
     known |= {f"{name}_FILE" for name in known} | NOT_SETTINGS
     found = []
-    for variable in sorted(os.environ):
+    for variable in sorted(_environment()):
         name = variable.removeprefix(PREFIX)
         ours = variable.startswith(PREFIX) and not name.startswith("TEST_")
         if ours and name not in known:
-            near = get_close_matches(name, known, n=1)
+            near = get_close_matches(name, sorted(known - NOT_SETTINGS), n=1)
             guess = f"; did you mean {PREFIX}{near[0]}?" if near else ""
             found.append(f"{variable} is no setting of this version{guess}")
     return found

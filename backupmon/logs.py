@@ -14,7 +14,10 @@ from typing import Any
 import structlog
 
 from backupmon.config import Settings
-from backupmon.core.text import clean
+from backupmon.core.text import MAX_TEXT, clean
+
+#: A traceback tells the cause at its end: it must not be cut as soon as a stranger's words.
+_MAX_TRACEBACK = 100_000
 
 
 def configure_logging(settings: Settings, *, level: str | None = None) -> None:
@@ -54,10 +57,12 @@ def _renderer(log_format: str) -> Any:
 def _harmless(
     _logger: Any, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """No control character that an agent wrote reaches a terminal or splits a line."""
+    """No control character that an agent wrote reaches a terminal or splits a line.
+
+    Line breaks are left to the renderers, which both write them as ``\\n``.
+    """
     for key, value in event.items():
-        if isinstance(value, str):
-            event[key] = clean(value).replace("\n", "\\n").replace("\t", " ")
-        elif not isinstance(value, int | float | bool | None):
-            event[key] = clean(str(value)).replace("\n", "\\n")
+        if not isinstance(value, int | float | None):
+            limit = _MAX_TRACEBACK if key == "exception" else MAX_TEXT
+            event[key] = clean(str(value), limit).replace("\t", " ")
     return event

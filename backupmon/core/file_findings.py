@@ -7,7 +7,11 @@ from datetime import datetime
 
 from backupmon.core.findings import Finding, Level, bad, good
 from backupmon.core.measurement import Measurement, Presence
+from backupmon.core.text import one_line
 from backupmon.core.words import human_bytes, short_hash
+
+#: More of the agent's own words do not fit in a sentence; the entry keeps them all.
+_MOST_WORDS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +23,7 @@ class Section:
     report_end:
         The end that the report gives.
     faults:
-        ``(path, problem)`` of what makes the section bad.
+        ``(path, problem)`` of what makes the section bad; the path is the problem's subject.
     backup_ok, compress_ok, transfer_ok:
         What the agent says of its three steps.
     staged_file_name:
@@ -58,9 +62,9 @@ def section_findings(section: Section) -> list[Finding]:
     found = [
         bad(
             "report.section",
-            f"The report is wrong at {path}: {problem}. Mend the agent's script.",
+            f"In the report {path} {problem}. Mend the agent's script.",
             None,
-            f"{path}: {problem}",
+            f"{path} {problem}",
         )
         for path, problem in section.faults
     ]
@@ -75,9 +79,13 @@ def section_findings(section: Section) -> list[Finding]:
 
 
 def _step_finding(code: str, step: str, ok: bool | None, error: str | None) -> Finding:
+    if ok is None:
+        message = f"The agent does not say whether {step} went well. Mend the agent's script."
+        return bad(code, message, "true", "none")
     if ok:
         return good(code, f"The agent says that {step} went well.", "true", "true")
-    said = f": {error}" if error and step == "TRANSFER" else ""
+    words = one_line(error or "", _MOST_WORDS).rstrip(".") if step == "TRANSFER" else ""
+    said = f": {words}" if words else ""
     return bad(
         code,
         f"The agent says that {step} failed{said}. See the agent's own log, then run it again.",
@@ -88,12 +96,12 @@ def _step_finding(code: str, step: str, ok: bool | None, error: str | None) -> F
 
 def file_findings(section: Section, measurement: Measurement) -> list[Finding]:
     """Whether the delivered file is, byte for byte, the one that the agent reported."""
-    name = section.staged_file_name
+    name = section.staged_file_name or "the file"
     if measurement.presence is not Presence.FILE:
         return [_presence_finding(name, measurement)]
-    found = [good("file.present", f"The file {name} is there.", name, name)]
+    found = [good("file.present", f"{name} is there.", name, name)]
     if section.compress_size is not None:
-        found.append(_size_finding(section.compress_size, measurement.size or 0))
+        found.append(_size_finding(section.compress_size, measurement.size))
     if section.compress_sha256 is None:
         found.append(
             bad(
@@ -112,7 +120,7 @@ def file_findings(section: Section, measurement: Measurement) -> list[Finding]:
     return found
 
 
-def _presence_finding(name: str | None, measurement: Measurement) -> Finding:
+def _presence_finding(name: str, measurement: Measurement) -> Finding:
     detail = measurement.detail
     words = {
         Presence.ABSENT: (
@@ -138,7 +146,7 @@ def _presence_finding(name: str | None, measurement: Measurement) -> Finding:
     return bad(code, message, "a regular file", measurement.detail or measurement.presence.value)
 
 
-def _unhashed_finding(name: str | None) -> Finding:
+def _unhashed_finding(name: str) -> Finding:
     return bad(
         "file.changing",
         f"{name} was still being written to when its time was up, so it could not be verified. "
@@ -148,13 +156,16 @@ def _unhashed_finding(name: str | None) -> Finding:
     )
 
 
-def _size_finding(expected: int, observed: int) -> Finding:
+def _size_finding(expected: int, observed: int | None) -> Finding:
+    if observed is None:
+        return bad("file.size", "The size could not be measured.", expected, "none")
     if expected == observed:
         return good("file.size", "The size is the one reported.", expected, observed)
-    short = human_bytes(abs(expected - observed)) + (" short" if observed < expected else " long")
+    off = human_bytes(abs(expected - observed))
+    than = "smaller" if observed < expected else "larger"
     return bad(
         "file.size",
-        f"The file arrived {short} of what the agent sent ({human_bytes(observed)} of "
+        f"The file is {off} {than} than what the agent says it sent ({human_bytes(observed)}, not "
         f"{human_bytes(expected)}). Ask the agent to send it again.",
         expected,
         observed,

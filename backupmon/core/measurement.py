@@ -27,8 +27,8 @@ class Measurement:
     size:
         Bytes; None where there is no file.
     sha256:
-        64 lower-case hex digits; None where it was not hashed, because no report that
-        waits for the file gives its size.
+        64 lower-case hex digits; None where it was not hashed: no report that waits for the
+        file gives its size, or somebody is writing to it.
     detail:
         What else it is ("a pipe", "a folder"), for the words of a finding.
     """

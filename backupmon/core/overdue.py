@@ -13,10 +13,13 @@ from backupmon.core.text import one_line
 from backupmon.core.verdict import Verdict
 from backupmon.core.words import human_span, human_time
 
+#: What is wrong with a report is listed in full by ``flask reports check``.
+_MOST_FAULTS = 3
+
 
 @dataclass(frozen=True, slots=True)
 class InvalidReport:
-    """A file that is no report, which landed in the cycle."""
+    """A file that is no report, which landed in the cycle; `faults` are (path, problem)."""
 
     file_name: str
     landed_at: datetime
@@ -34,7 +37,7 @@ class Instead:
     early_end:
         The end of a report on this database that came before the cycle opened.
     other_databases:
-        Names in a valid report of the cycle that does not name this database.
+        Names in a valid report of the cycle that was not counted for this database.
     agent_reported_at:
         The end of that report.
     """
@@ -63,7 +66,7 @@ def judge_overdue(database_name: str, cycle: Cycle, instead: Instead) -> Verdict
     due = human_time(cycle.due)
     missing = bad(
         "cycle.missing",
-        f"No report names the database for the cycle due {due}.",
+        f"No report names {one_line(database_name)} for the cycle due {due}.",
         f"a report between {human_time(cycle.opens)} and {human_time(cycle.deadline)}",
         "none",
     )
@@ -73,15 +76,15 @@ def judge_overdue(database_name: str, cycle: Cycle, instead: Instead) -> Verdict
 
 
 def _invalid_finding(report: InvalidReport) -> Finding:
-    first = "; ".join(
-        f"{path}: {problem}" if path else problem for path, problem in report.faults[:3]
-    )
+    told = [f"{path or 'it'} {problem}" for path, problem in report.faults[:_MOST_FAULTS]]
+    left = len(report.faults) - len(told)
+    wrong = "; ".join([*told, f"and {left} more"] if left else told) or "it is no report"
     return bad(
         "report.invalid",
-        f"The agent's report {report.file_name} of {human_time(report.landed_at)} cannot be read: "
-        f"{first}. Mend the agent's script.",
+        f"The agent's report {report.file_name} of {human_time(report.landed_at)} cannot be used: "
+        f"{wrong}. Mend the agent's script.",
         "a valid report",
-        first,
+        wrong,
     )
 
 
@@ -103,14 +106,23 @@ def _early(cycle: Cycle, instead: Instead) -> list[Finding]:
 def _others(database_name: str, instead: Instead) -> list[Finding]:
     if instead.agent_reported_at is None:
         return []
-    at = human_time(instead.agent_reported_at)
+    message = _said_at(database_name, human_time(instead.agent_reported_at), instead)
+    named = ", ".join(one_line(n, 80) for n in instead.other_databases[:5])
+    return [warning("report.other_databases", message, database_name, named or "no database")]
+
+
+def _said_at(database_name: str, at: str, instead: Instead) -> str:
+    name = one_line(database_name)
+    if database_name in instead.other_databases:
+        # Taken in as a discovery, or read in another zone once the job had one.
+        return (
+            f"The agent's report of {at} names {name}, but was not counted: when it was taken in, "
+            "this job did not expect it for this cycle."
+        )
     alike = [n for n in instead.other_databases if n.casefold() == database_name.casefold()]
     if alike:
-        message = (
+        return (
             f"The agent's report of {at} names {one_line(alike[0])}, spelt otherwise. "
             "Names are compared letter for letter."
         )
-    else:
-        message = f"The agent did report at {at}, but does not name {database_name}."
-    named = ", ".join(one_line(n, 80) for n in instead.other_databases[:5])
-    return [warning("report.other_databases", message, database_name, named or "no database")]
+    return f"The agent did report at {at}, but does not name {name}."

@@ -14,6 +14,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from backupmon.core.findings import Finding
+from backupmon.core.job_spec import agent_key
 from backupmon.core.report_fields import (
     Fault,
     Notes,
@@ -149,7 +150,7 @@ def parse_report(
     data:
         The file's bytes; a caller need not read more than ``MAX_REPORT_BYTES + 1`` of them.
     agents:
-        The ids, casefolded, that the report's folder allows; empty for any.
+        The ids, as `agent_key` compares them, that the report's folder allows; empty for any.
     landed_at:
         When the report landed (aware). A time without an offset is read as UTC or in a zone,
         whichever is nearer to it.
@@ -212,7 +213,7 @@ def _agent_id(tree: Mapping[str, Any], agents: frozenset[str], notes: Notes) -> 
     if not isinstance(found.value, str) or not found.value.strip():
         notes.fault("agent_id", found.wrong("the agent's id"))
         return None
-    if agents and found.value.strip().casefold() not in agents:
+    if agents and agent_key(found.value.strip()) not in agents:
         owners = " or ".join(shown(agent) for agent in sorted(agents)[:3])
         notes.fault("agent_id", f"is {shown(found.value)}, but the folder is that of {owners}")
     return one_line(found.value)

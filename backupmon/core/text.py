@@ -13,11 +13,13 @@ MAX_NAME = 255
 def clean(value: str, limit: int = MAX_TEXT) -> str:
     """`value` without what a database, a terminal or a mail header would choke on.
 
-    Line breaks and tabs stay; other control characters, lone surrogates and
-    bidirectional overrides become U+FFFD. What is longer than `limit` characters is cut,
-    with an ellipsis.
+    Line breaks and tabs stay, those of Windows as a line feed; other control characters,
+    lone surrogates and bidirectional overrides become U+FFFD. What is longer than `limit`
+    characters is cut, with an ellipsis.
     """
-    text = "".join(c if _harmless(c) else "\ufffd" for c in value[: limit + 1])
+    text = value.replace("\r\n", "\n")[: limit + 1]
+    if not (text.isascii() and text.isprintable()):
+        text = "".join(c if _harmless(c) else "\ufffd" for c in text)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

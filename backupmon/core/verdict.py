@@ -15,7 +15,7 @@ from backupmon.core.job_spec import ContentPolicy
 from backupmon.core.measurement import Measurement
 from backupmon.core.schedule import Cycle
 from backupmon.core.statuses import Status
-from backupmon.core.words import human_bytes, human_span, human_time, short_hash
+from backupmon.core.words import human_bytes, human_span, human_time
 
 #: A copy smaller than this share of the last good one is worth a look.
 SHRUNK_BELOW = 0.5
@@ -150,7 +150,7 @@ def overtaken(by_end: datetime) -> Verdict:
 def _late_finding(cycle: Cycle, report_end: datetime) -> Finding:
     behind = report_end - cycle.deadline
     if behind > timedelta(0):
-        message = f"The report is {human_span(behind)} late."
+        message = f"The report is {human_span(behind)} late: it ended after the deadline."
     else:
         message = "The report was made in time, but arrived after the deadline."
     return warning(
@@ -164,36 +164,56 @@ def _content_findings(
     """How an intact file compares with the last success of an earlier cycle."""
     if baseline is None:
         first = good("content.first", "This is the first good copy; there is none to compare with.")
-        return "first", [first]
+        return "first", [first, *_size_findings(measurement, None)]
     same = measurement.sha256 == baseline.sha256 or (
         section.backup_sha256 is not None and section.backup_sha256 == baseline.backup_sha256
     )
     comparison = "unchanged" if same else "changed"
-    found = [_policy_finding(policy, same, measurement, baseline)]
-    if measurement.size is not None and measurement.size < SHRUNK_BELOW * baseline.size:
-        found.append(
-            warning(
-                "content.shrunk",
-                f"The file is {human_bytes(measurement.size)}, less than half of the last good "
-                f"copy ({human_bytes(baseline.size)}). Check that the dump is complete.",
-                f"at least {human_bytes(int(baseline.size * SHRUNK_BELOW))}",
-                human_bytes(measurement.size),
-            )
+    found = [_policy_finding(policy, same, *_compared(section, measurement, baseline), baseline)]
+    return comparison, [*found, *_size_findings(measurement, baseline)]
+
+
+def _size_findings(measurement: Measurement, baseline: Success | None) -> list[Finding]:
+    """What is odd about the size of a file that is, byte for byte, the agent's."""
+    size = measurement.size
+    if size == 0:
+        empty = "The file is empty: whole, but no dump of anything. See the agent's own log."
+        return [warning("content.empty", empty, "a dump", human_bytes(0))]
+    if size is None or baseline is None or size >= SHRUNK_BELOW * baseline.size:
+        return []
+    return [
+        warning(
+            "content.shrunk",
+            f"The file is {human_bytes(size)}, less than half of the last good "
+            f"copy ({human_bytes(baseline.size)}). Check that the dump is complete.",
+            f"at least {human_bytes(int(baseline.size * SHRUNK_BELOW))}",
+            human_bytes(size),
         )
-    return comparison, found
+    ]
+
+
+def _compared(
+    section: Section, measurement: Measurement, baseline: Success
+) -> tuple[str, str | None]:
+    """The SHA-256 of then and of now: of the dumps where those are equal, else of the files.
+
+    Of files that differ nobody would believe that their content is the same.
+    """
+    if section.backup_sha256 is not None and section.backup_sha256 == baseline.backup_sha256:
+        return section.backup_sha256, section.backup_sha256
+    return baseline.sha256, measurement.sha256
 
 
 def _policy_finding(
-    policy: ContentPolicy, same: bool, measurement: Measurement, baseline: Success
+    policy: ContentPolicy, same: bool, before: str, observed: str | None, baseline: Success
 ) -> Finding:
     since = human_time(baseline.cycle_due)
-    observed = short_hash(measurement.sha256 or "")
     if same and policy is ContentPolicy.MUST_CHANGE:
         return bad(
             "content.unchanged",
             f"The content is the same as that of {since}, though it should change from cycle to "
             "cycle. Check that the agent dumps the live database.",
-            f"other than {short_hash(baseline.sha256)}",
+            f"other than {before}",
             observed,
         )
     if not same and policy is ContentPolicy.MUST_NOT_CHANGE:
@@ -201,7 +221,7 @@ def _policy_finding(
             "content.changed",
             f"The content differs from that of {since}, though it must not change. If the change "
             "is meant, accept the file in quarantine.",
-            short_hash(baseline.sha256),
+            before,
             observed,
         )
     code = "content.unchanged" if same else "content.changed"

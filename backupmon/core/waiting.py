@@ -10,7 +10,8 @@ from typing import Generic, TypeVar
 from backupmon.core.file_findings import Section
 from backupmon.core.measurement import Measurement, Presence
 
-#: However often a file is touched, the wait ends this long after the report landed.
+#: However often a file is touched, the wait ends this long after the report landed. A time
+#: further ahead of the clock was written before the clock was set back: it tells no age.
 LONGEST_WAIT = timedelta(hours=1)
 
 K = TypeVar("K")
@@ -37,8 +38,9 @@ class Patience:
     def young(self, changed_at: datetime | None) -> bool:
         """Whether what changed at `changed_at` may still be changing."""
         # Without a time to settle nothing is young, not even what a coarse clock puts ahead.
-        age = None if changed_at is None else self.clock - changed_at
-        return age is not None and self.settle > timedelta(0) and age < self.settle
+        if changed_at is None or self.settle <= timedelta(0):
+            return False
+        return -LONGEST_WAIT < self.clock - changed_at < self.settle
 
     def waits(
         self, *, landed_at: datetime, changed_at: datetime | None, held: bool, deadline: datetime
@@ -56,7 +58,7 @@ class Patience:
         deadline:
             The cycle's deadline.
         """
-        over = self.now >= deadline and self.clock - landed_at >= LONGEST_WAIT
+        over = self.now >= deadline and abs(self.clock - landed_at) >= LONGEST_WAIT
         return not over and (held or self.young(changed_at) or self.young(landed_at))
 
 

@@ -8,7 +8,7 @@ _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 
 def human_bytes(size: int) -> str:
-    """`size` bytes in decimal units, three digits at most after rounding: ``17.9 MB``."""
+    """`size` bytes in decimal units, to one decimal place: ``17.9 MB``."""
     amount, unit = float(size), _UNITS[0]
     for unit in _UNITS:
         if abs(amount) < 999.95 or unit == _UNITS[-1]:
@@ -19,12 +19,15 @@ def human_bytes(size: int) -> str:
 
 def human_time(moment: datetime) -> str:
     """`moment` in UTC to the minute: ``2025-06-12 13:30 UTC``."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    # strftime would write the year 1 as "1".
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(" ", "minutes") + " UTC"
 
 
 def human_span(span: timedelta) -> str:
     """A length of time in its two largest units: ``2 h 5 min``, ``3 d``, ``40 s``."""
     seconds = abs(int(span.total_seconds()))
+    if not seconds and span:
+        return "less than 1 s"
     if seconds < 60:
         return f"{seconds} s"
     minutes, hours, days = seconds // 60 % 60, seconds // 3600 % 24, seconds // 86400

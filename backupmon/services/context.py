@@ -13,7 +13,7 @@ from backupmon.config import Settings
 from backupmon.core.waiting import Patience
 from backupmon.extensions import begin_write, db
 from backupmon.storage.faults import ServerFault
-from backupmon.storage.inbox import DepositListing
+from backupmon.storage.listing import DepositListing
 from backupmon.storage.measure import Look
 
 #: Called with (what, bytes done, bytes in all) as files are read.

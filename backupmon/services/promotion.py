@@ -79,8 +79,8 @@ def plan_placements(scan: Scan, judged: Sequence[tuple[Case, Verdict]]) -> list[
     promoted = [case.entry for case, verdict in taken if _is_promoted(verdict)]
     paths, standing = _final_paths(scan, promoted)
     rows = [_moving_row(scan, case, paths.get(case.entry.id)) for case, _ in taken]
-    db.session.add_all(rows)
-    db.session.flush()
+    # As plain rows: nothing else is done with them before the files have arrived.
+    db.session.bulk_save_objects(rows)
     return [
         _placement(row, case.entry, standing.get(row.path_key, ()))
         for row, (case, _) in zip(rows, taken, strict=True)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from backupmon.core.report import Report, Section, Step
 from backupmon.core.schedule import Cycle
@@ -65,23 +65,27 @@ def record_report(scan: Scan, taken: Taken, occurrence: str, agent: AgentJobs) -
     db.session.add(row)
     if not report.valid:
         return
+    db.session.flush()
     expected = [(agent.jobs[s.raw_name], s) for s in report.sections if s.raw_name in agent.jobs]
-    for job, section in expected:
-        db.session.add(_entry(scan, row, report, job, section))
-        scan.counts["entries_born"] += 1
+    entries = [_entry(scan, row, report, job, section) for job, section in expected]
+    if entries:
+        # As plain rows: nothing else is done with them before they are verified.
+        nulls = {"render_nulls": True}
+        db.session.execute(insert(BackupEntry), entries, execution_options=nulls)
+        scan.counts["entries_born"] += len(entries)
     others = [s for s in report.sections if s.raw_name not in agent.jobs]
     if others:
-        db.session.flush()
         _discover(scan, row, others)
 
 
 def _entry(
     scan: Scan, row: AgentReport, report: Report, job: ExpectedBackupJob, section: Section
-) -> BackupEntry:
+) -> dict[str, Any]:
+    """The columns of a PENDING entry."""
     cycle = _cycle_of(job, section)
-    return BackupEntry(
-        job=job,
-        report=row,
+    return dict(
+        expected_job_id=job.id,
+        report_id=row.id,
         cycle_due_at=cycle.due,
         cycle_deadline_at=cycle.deadline,
         before_job=cycle.due < job.created_at,

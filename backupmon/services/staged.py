@@ -23,6 +23,7 @@ from backupmon.storage.claims import (
     copy_unhashed,
     drop_part,
     open_part,
+    release_folder,
 )
 from backupmon.storage.failpoints import failpoint
 from backupmon.storage.faults import ServerFault, server_fault
@@ -103,7 +104,12 @@ def inspect(
     entry waiting.
     """
     try:
-        return _inspect(root_fd, group, patience, progress)
+        result = _inspect(root_fd, group, patience, progress)
+        first = group.waiting[0].entry_id
+        if not any(judged.claimed for judged in result.judged if judged.entry_id == first):
+            # It was made beforehand, and is not wanted.
+            release_folder(root_fd, first)
+        return result
     except ServerFault as error:
         fault = error
     except (OSError, NotAFolderError) as error:

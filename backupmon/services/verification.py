@@ -7,6 +7,7 @@ is concluded in the next one: many small backups share the price of few commits.
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -31,8 +32,10 @@ from backupmon.services.judging import Case, conclude, judge_cases, section_of
 from backupmon.services.leases import RENEW_EVERY, drop_leases, renew_leases, take_leases
 from backupmon.services.promotion import Placement, finish_placements, plan_placements, put_away
 from backupmon.services.staged import GroupResult, Judged, StagedGroup, Waiting, inspect
+from backupmon.storage.claims import make_folders
 from backupmon.storage.failpoints import failpoint
 from backupmon.storage.faults import ServerFault
+from backupmon.storage.folders import NotAFolderError
 
 log = structlog.get_logger()
 
@@ -40,9 +43,12 @@ log = structlog.get_logger()
 #: is recorded together: the more there are, the fewer transactions.
 _UNDER_WAY = 400
 _BATCH = 200
+#: How many files are put away at once: that is waiting for the disk, and it likes to be asked
+#: for several things together.
+_MOVERS = 4
 #: Fewer than so many that are done wait for others, but only this long, in seconds.
 _ENOUGH = 100
-_GATHER = 0.05
+_GATHER = 0.1
 
 
 def verify_pending(scan: Scan) -> None:
@@ -190,10 +196,13 @@ class Verification:
             # Nothing to write yet: this ends the reading, and forgets nothing of what was read.
             db.session.commit()
         self._expect()
-        with ThreadPoolExecutor(self._scan.workers, "backupmon") as pool:
+        with (
+            ThreadPoolExecutor(self._scan.workers, "measure") as pool,
+            ThreadPoolExecutor(_MOVERS, "place") as movers,
+        ):
             while self._queue or self._inspecting or self._placing:
                 self._submit(pool)
-                self._collect(pool)
+                self._collect(movers)
                 self._renew()
         self._conclude_failed(failures)
 
@@ -206,16 +215,30 @@ class Verification:
 
     def _submit(self, pool: ThreadPoolExecutor) -> None:
         skipped: list[StagedGroup] = []
+        chosen: list[StagedGroup] = []
         kept_back: set[int] = set()
-        while self._queue and len(self._inspecting) + len(self._placing) < _UNDER_WAY:
+        room = _UNDER_WAY - len(self._inspecting) - len(self._placing)
+        while self._queue and len(chosen) < room:
             group = self._queue.popleft()
             if group.jobs & (self._busy.keys() | kept_back):
                 skipped.append(group)
                 kept_back |= group.jobs
                 continue
             self._begin(group.jobs)
-            self._inspecting[pool.submit(self._inspect, group)] = group
+            chosen.append(group)
         self._queue.extendleft(reversed(skipped))
+        self._make_folders(chosen)
+        for group in chosen:
+            self._inspecting[pool.submit(self._inspect, group)] = group
+
+    def _make_folders(self, groups: Sequence[StagedGroup]) -> None:
+        """Have the claimed folders ready: many of them cost no more than one does."""
+        deposit = self._scan.roots.deposit
+        assert deposit is not None
+        if groups and not self._scan.dry_run:
+            # What cannot be made now is told by the claim that wants it.
+            with contextlib.suppress(ServerFault, NotAFolderError):
+                make_folders(deposit, [group.waiting[0].entry_id for group in groups])
 
     def _inspect(self, group: StagedGroup) -> GroupResult:
         scan = self._scan

@@ -3,34 +3,59 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
+import errno
 import os
 from datetime import datetime
 
 from backupmon.core.paths import safe_component
 from backupmon.storage.failpoints import failpoint
 from backupmon.storage.faults import server_fault
-from backupmon.storage.folders import folder
+from backupmon.storage.folders import SHOWN, NotAFolderError, folder, own_folder, sync_folder
 from backupmon.storage.inbox import FoundReport, ReadReport
-from backupmon.storage.readers import CopyWriter, Sha256Reader, read_through
+from backupmon.storage.readers import CopyWriter, Reader, Sha256Reader, read_through
 
+#: Bytes. A "report" that is larger is kept as far as it was read, so that one file of an
+#: agent's can neither fill the archive nor hold up the scan.
+MAX_KEPT = 64 * 1024 * 1024
+
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def report_sha256(deposit_fd: int, found: FoundReport, read: ReadReport) -> str:
-    """The SHA-256 of a report: of what was read, or of the whole file where that is more."""
-    if len(read.data) >= read.size:
-        return hashlib.sha256(read.data).hexdigest()
+    """The SHA-256 of what is archived of a report.
+
+    Raises
+    ------
+    ServerFault
+        When it cannot be read.
+    """
     digest = Sha256Reader()
-    with folder(deposit_fd, found.place) as here:
-        fd = os.open(found.name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
+    if _was_read(read):
+        digest.feed(memoryview(read.data))
+    else:
+        try:
+            _read_again(deposit_fd, found, digest)
+        except OSError as error:
+            raise server_fault(error, found.path) from error
+    return digest.hexdigest()
+
+
+def _was_read(read: ReadReport) -> bool:
+    """Whether all that is to be kept has been read."""
+    return len(read.data) >= read.size or read.size > MAX_KEPT
+
+
+def _read_again(deposit_fd: int, found: FoundReport, reader: Reader) -> None:
     try:
-        read_through(fd, [digest])
-    except OSError as error:
-        raise server_fault(error, found.path) from error
+        with folder(deposit_fd, found.place) as here:
+            fd = os.open(found.name, _READ, dir_fd=here)
+    except NotAFolderError as error:
+        raise FileNotFoundError(errno.ENOENT, error.message, found.path) from error
+    try:
+        read_through(fd, [reader], limit=MAX_KEPT)
     finally:
         os.close(fd)
-    return digest.hexdigest()
 
 
 def archive_place(agent: str, end: datetime, sha256: str, name: str) -> tuple[str, ...]:
@@ -69,7 +94,7 @@ def archive_report(
         When it cannot be written.
     """
     part = f".{read.landed_ns}.part"
-    with folder(archive_fd, place[:-1], make=True) as here:
+    with own_folder(archive_fd, place[:-1], make=True, mode=SHOWN) as here:
         try:
             fd = os.open(part, _NEW, 0o640, dir_fd=here)
             try:
@@ -78,7 +103,7 @@ def archive_report(
             finally:
                 os.close(fd)
             os.rename(part, place[-1], src_dir_fd=here, dst_dir_fd=here)
-            os.fsync(here)
+            sync_folder(here)
         except OSError as error:
             with contextlib.suppress(OSError):
                 os.unlink(part, dir_fd=here)
@@ -87,13 +112,7 @@ def archive_report(
 
 
 def _fill(fd: int, read: ReadReport, deposit_fd: int, taken: FoundReport) -> None:
-    if len(read.data) >= read.size:
+    if _was_read(read):
         CopyWriter(fd).feed(memoryview(read.data))
-        return
-    with folder(deposit_fd, taken.place) as source_folder:
-        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC
-        source = os.open(taken.name, flags, dir_fd=source_folder)
-    try:
-        read_through(source, [CopyWriter(fd)])
-    finally:
-        os.close(source)
+    else:
+        _read_again(deposit_fd, taken, CopyWriter(fd))

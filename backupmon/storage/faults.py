@@ -5,6 +5,10 @@ from __future__ import annotations
 import errno
 
 from backupmon.core.errors import BackupmonError
+from backupmon.core.text import clean, one_line
+
+#: Characters of a subject: a path of several long names.
+MAX_SUBJECT = 1000
 
 
 class ServerFault(BackupmonError):  # noqa: N818 - the word of the glossary is condition, not error
@@ -15,13 +19,14 @@ class ServerFault(BackupmonError):  # noqa: N818 - the word of the glossary is c
     code:
         Stable and dotted, as in ``server_conditions``.
     subject:
-        The root, folder or file that it concerns.
+        The root, folder or file that it concerns. A path is made of names that agents gave,
+        so it is made fit to be stored and shown.
     """
 
     def __init__(self, code: str, subject: str, message: str, hint: str) -> None:
-        super().__init__(message, hint)
+        super().__init__(clean(message), clean(hint))
         self.code = code
-        self.subject = subject
+        self.subject = one_line(subject, MAX_SUBJECT)
 
 
 _KINDS = {

@@ -3,22 +3,34 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from backupmon.core.job_spec import agent_key
-from backupmon.core.paths import Component
+from backupmon.core.paths import MAX_DEPTH
 from backupmon.core.report import MAX_REPORT_BYTES
 from backupmon.storage.failpoints import failpoint
 from backupmon.storage.faults import ServerFault, server_fault
-from backupmon.storage.folders import NotAFolderError, folder, names_in
+from backupmon.storage.folders import (
+    NotAFolderError,
+    folder,
+    may_enter,
+    move_unless_taken,
+    names_in,
+    own_folder,
+    sync_folder,
+)
 from backupmon.storage.leases import Lease, give_back, take_lease
+from backupmon.storage.readers import CopyWriter
 from backupmon.storage.roots import CLAIMED
 
 REPORTS = "reports"
+#: A report that is being copied aside; not a report's name.
+_PART = ".part"
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 
@@ -90,54 +102,6 @@ class ReadReport:
         return datetime.fromtimestamp(self.landed_ns / 1e9, UTC)
 
 
-class DepositListing:
-    """The folders of the deposit area, listed once per scan.
-
-    Parameters
-    ----------
-    root_fd:
-        DEPOSIT_ROOT, open.
-    """
-
-    def __init__(self, root_fd: int) -> None:
-        self._root_fd = root_fd
-        self._spellings: dict[tuple[str, ...], dict[str, list[str]]] = {}
-
-    def agent_folders(self) -> list[str]:
-        """The folders at the top, the server's own left out."""
-        return sorted(n for names in self._listed(()).values() for n in names)
-
-    def spelt(self, components: Sequence[Component]) -> list[tuple[str, ...]]:
-        """The paths that a template means, an agent's folder in whatever case it has."""
-        paths: list[tuple[str, ...]] = [()]
-        for component in components:
-            if component.any_case:
-                paths = [
-                    (*path, name)
-                    for path in paths
-                    for name in self._listed(path).get(agent_key(component.text), [])
-                ]
-            else:
-                paths = [(*path, component.text) for path in paths]
-        return paths
-
-    def _listed(self, path: tuple[str, ...]) -> dict[str, list[str]]:
-        if path not in self._spellings:
-            self._spellings[path] = self._read(path)
-        return self._spellings[path]
-
-    def _read(self, path: tuple[str, ...]) -> dict[str, list[str]]:
-        found: dict[str, list[str]] = {}
-        with (
-            contextlib.suppress(FileNotFoundError, NotAFolderError),
-            folder(self._root_fd, path) as here,
-        ):
-            for name in names_in(here, "/".join(path) or "DEPOSIT_ROOT"):
-                if not name.startswith("."):
-                    found.setdefault(agent_key(name), []).append(name)
-        return found
-
-
 def reports_in(root_fd: int, components: tuple[str, ...]) -> list[FoundReport]:
     """The files in a log folder whose names are those of reports, by name.
 
@@ -173,47 +137,72 @@ def read_report(root_fd: int, found: FoundReport) -> ReadReport | None:
     """
     try:
         with folder(root_fd, found.place) as here:
-            kind = os.stat(found.name, dir_fd=here, follow_symlinks=False).st_mode
-            if not stat.S_ISREG(kind):
-                raise NotAReportError("a link" if stat.S_ISLNK(kind) else "no regular file")
-            fd = os.open(found.name, _READ, dir_fd=here)
+            about = os.stat(found.name, dir_fd=here, follow_symlinks=False)
+            _check_regular(about)
+            try:
+                fd = _open_report(here, found)
+            except BlockingIOError:
+                # Somebody has a write lease on it; our asking has told the kernel to call it in.
+                return _as_read(b"", about, held=True)
+            try:
+                return _read_open(fd)
+            finally:
+                os.close(fd)
     except (FileNotFoundError, NotAFolderError):
         return None
+    except OSError as error:
+        raise server_fault(error, found.path) from error
+
+
+def _check_regular(about: os.stat_result) -> None:
+    if not stat.S_ISREG(about.st_mode):
+        raise NotAReportError("a link" if stat.S_ISLNK(about.st_mode) else "no regular file")
+
+
+def _open_report(here: int, found: FoundReport) -> int:
+    # Aside it is out of all reach, so no pipe: there a lease that is called in is waited for.
+    flags = _READ & ~os.O_NONBLOCK if found.aside else _READ
+    try:
+        return os.open(found.name, flags, dir_fd=here)
     except PermissionError as error:
+        if not may_enter(here):
+            raise
         raise NotAReportError("not readable to the server") from error
     except OSError as error:
-        raise server_fault(error, found.path) from error
-    try:
-        return _read_open(fd)
-    except OSError as error:
-        raise server_fault(error, found.path) from error
-    finally:
-        os.close(fd)
+        # It was regular a moment ago.
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise NotAReportError("swapped for something else") from error
+        raise
 
 
 def _read_open(fd: int) -> ReadReport:
+    about = os.fstat(fd)
+    _check_regular(about)
     lease = take_lease(fd)
     if lease is Lease.GRANTED:
         give_back(fd)
-    about = os.fstat(fd)
+    return _as_read(_start_of(fd), os.fstat(fd), held=lease is Lease.REFUSED)
+
+
+def _start_of(fd: int) -> bytes:
+    """As much of a report as may be, and one byte more."""
     pieces: list[bytes] = []
     wanted = MAX_REPORT_BYTES + 1
     while wanted and (piece := os.read(fd, wanted)):
         pieces.append(piece)
         wanted -= len(piece)
-    return ReadReport(
-        b"".join(pieces),
-        about.st_size,
-        about.st_ctime_ns,
-        about.st_mtime_ns,
-        held=lease is Lease.REFUSED,
-    )
+    return b"".join(pieces)
+
+
+def _as_read(data: bytes, about: os.stat_result, *, held: bool) -> ReadReport:
+    return ReadReport(data, about.st_size, about.st_ctime_ns, about.st_mtime_ns, held=held)
 
 
 def take_aside(root_fd: int, found: FoundReport, landed_ns: int) -> FoundReport | None:
     """Rename a report out of the agent's reach; None when it has gone.
 
-    Where it goes tells all there is to know of it: when it landed, and from where.
+    Where it goes tells all there is to know of it: when it landed, and from where. What has
+    been swapped for a link, a pipe or a folder by now goes back.
 
     Raises
     ------
@@ -224,42 +213,131 @@ def take_aside(root_fd: int, found: FoundReport, landed_ns: int) -> FoundReport 
     try:
         with (
             folder(root_fd, found.folder) as source,
-            folder(root_fd, taken.place, make=True) as target,
+            own_folder(root_fd, taken.place, make=True) as target,
         ):
-            os.rename(found.name, found.name, src_dir_fd=source, dst_dir_fd=target)
+            moved = _take(source, target, found.name)
     except (FileNotFoundError, NotAFolderError):
-        return None
+        moved = False
     except OSError as error:
         raise server_fault(error, found.path) from error
+    if not moved:
+        prune(root_fd, taken.place, keep=2)
+        return None
     failpoint("intake.taken")
     return taken
 
 
-def left_aside(root_fd: int) -> Iterator[FoundReport]:
-    """Reports that a scan had taken and not finished with, oldest first."""
+def _take(source: int, target: int, name: str) -> bool:
     try:
-        with folder(root_fd, (CLAIMED, REPORTS)) as area:
+        os.rename(name, name, src_dir_fd=source, dst_dir_fd=target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        return _take_copy(source, target, name)
+    kind = os.stat(name, dir_fd=target, follow_symlinks=False).st_mode
+    if stat.S_ISREG(kind):
+        return True
+    if not move_unless_taken(target, name, source, name) and not stat.S_ISDIR(kind):
+        # The agent has put yet another in its place; a link or a pipe holds nothing.
+        os.unlink(name, dir_fd=target)
+    return False
+
+
+def _take_copy(source: int, target: int, name: str) -> bool:
+    """Take a report from an agent's folder that is a filesystem of its own.
+
+    False when it is no regular file, or is being written.
+    """
+    fd = os.open(name, _READ, dir_fd=source)
+    try:
+        before = os.fstat(fd)
+        if not stat.S_ISREG(before.st_mode):
+            return False
+        _write_copy(target, name, _start_of(fd), before)
+    finally:
+        os.close(fd)
+    now = os.stat(name, dir_fd=source, follow_symlinks=False)
+    unchanged = _version(now) == _version(before)
+    os.unlink(name, dir_fd=source if unchanged else target)
+    return unchanged
+
+
+def _version(about: os.stat_result) -> tuple[int, ...]:
+    return about.st_dev, about.st_ino, about.st_size, about.st_mtime_ns, about.st_ctime_ns
+
+
+def _write_copy(target: int, name: str, data: bytes, about: os.stat_result) -> None:
+    """Write a copy of the same age, whole or not at all, durably."""
+    fd = os.open(_PART, _NEW, 0o600, dir_fd=target)
+    try:
+        CopyWriter(fd).feed(memoryview(data))
+        os.utime(fd, ns=(about.st_atime_ns, about.st_mtime_ns))
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    os.rename(_PART, name, src_dir_fd=target, dst_dir_fd=target)
+    sync_folder(target)
+
+
+def left_aside(root_fd: int) -> Iterator[FoundReport]:
+    """Reports that a scan had taken and not finished with, oldest first.
+
+    Raises
+    ------
+    ServerFault
+        When our own folders cannot be read.
+    """
+    try:
+        with own_folder(root_fd, (CLAIMED, REPORTS)) as area:
             stamps = [n for n in names_in(area, REPORTS) if n.isdecimal()]
             for stamp in sorted(stamps, key=int):
-                yield from _walk(area, int(stamp))
+                yield from _walk(area, int(stamp), ())
     except FileNotFoundError:
         return
 
 
-def _walk(area: int, stamp: int) -> Iterable[FoundReport]:
-    with folder(area, (str(stamp),)) as top:
-        for place, _folders, names, _fd in os.fwalk(".", dir_fd=top):
-            components = tuple(c for c in place.split("/") if c not in ("", "."))
-            for name in sorted(names):
-                yield FoundReport(components, name, stamp, aside=True)
+def _walk(area: int, stamp: int, below: tuple[str, ...]) -> Iterable[FoundReport]:
+    """The reports in a folder that we made, and in those below it.
+
+    Deeper than a log folder can lie nothing is ours: a folder that an agent swapped for its
+    report just before it was taken may be of any depth.
+    """
+    with own_folder(area, (str(stamp), *below)) as here:
+        for name in names_in(here, REPORTS):
+            kind = os.stat(name, dir_fd=here, follow_symlinks=False).st_mode
+            if stat.S_ISDIR(kind) and len(below) < MAX_DEPTH:
+                with _agents_trouble():
+                    yield from _walk(area, stamp, (*below, name))
+            elif stat.S_ISREG(kind) and below and is_report_name(name):
+                yield FoundReport(below, name, stamp, aside=True)
+
+
+@contextlib.contextmanager
+def _agents_trouble() -> Iterator[None]:
+    """Pass over a folder that we may not enter: we made none like that."""
+    try:
+        yield
+    except ServerFault as fault:
+        if fault.code != "folder.unreadable":
+            raise
 
 
 def finish_with(root_fd: int, taken: FoundReport) -> None:
-    """Remove a report that has been archived and recorded, and the folders made for it."""
-    with contextlib.suppress(FileNotFoundError):
-        with folder(root_fd, taken.place) as here:
+    """Remove a report that has been archived and recorded, and the folders made for it.
+
+    Raises
+    ------
+    ServerFault
+        When it cannot be removed. It is known by now, so it may be tried again at any time.
+    """
+    try:
+        with own_folder(root_fd, taken.place) as here:
             os.unlink(taken.name, dir_fd=here)
-        prune(root_fd, taken.place, keep=2)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise server_fault(error, taken.path) from error
+    prune(root_fd, taken.place, keep=2)
 
 
 def prune(root_fd: int, components: Sequence[str], keep: int) -> None:

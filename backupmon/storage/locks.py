@@ -26,8 +26,8 @@ class ProcessName:
     start: int
 
     def alive(self) -> bool | None:
-        """Whether it lives; None when it is of another host, where we cannot look."""
-        if self.host != this_host():
+        """Whether it lives; None where we cannot look: on another host, or without ``/proc``."""
+        if self.host != this_host() or self.start < 0:
             return None
         return _start_of(self.pid) == self.start
 
@@ -63,6 +63,12 @@ def _read(path: str) -> str:
         return ""
 
 
+def _leave(fd: int, word: bytes) -> None:
+    if word:
+        os.pwrite(fd, word, 0)
+        os.ftruncate(fd, len(word))
+
+
 class FileLock:
     """An exclusive ``flock`` on a file that bears a word about its holder.
 
@@ -88,13 +94,17 @@ class FileLock:
             raise server_fault(error, str(self.path)) from error
         try:
             fcntl.flock(fd, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _leave(fd, word.encode())
         except BlockingIOError:
             os.close(fd)
             return False
+        except OSError as error:
+            os.close(fd)
+            raise server_fault(error, str(self.path)) from error
+        except BaseException:
+            os.close(fd)
+            raise
         self._fd = fd
-        if word:
-            os.pwrite(fd, word.encode(), 0)
-            os.ftruncate(fd, len(word.encode()))
         return True
 
     def word(self) -> str:

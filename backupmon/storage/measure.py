@@ -12,10 +12,10 @@ from datetime import UTC, datetime
 from enum import Enum
 
 from backupmon.core.measurement import Measurement, Presence
-from backupmon.storage.faults import ServerFault, server_fault
-from backupmon.storage.folders import NotAFolderError, folder
+from backupmon.storage.faults import server_fault
+from backupmon.storage.folders import NotAFolderError, folder, may_enter
 from backupmon.storage.leases import Lease, give_back, lease_broken, take_lease
-from backupmon.storage.readers import CopyWriter, Reader, Sha256Reader, read_through
+from backupmon.storage.readers import CopyWriter, Reader, Sha256Reader, make_room, read_through
 
 _KINDS = {
     stat.S_IFIFO: "a pipe",
@@ -163,12 +163,17 @@ def _open(parent: int, name: str, path: str) -> int | Look:
     """Open without following and without blocking; a Look where there is nothing to open."""
     flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
     try:
-        kind = stat.S_IFMT(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
+        found = os.stat(name, dir_fd=parent, follow_symlinks=False)
+        kind = stat.S_IFMT(found.st_mode)
         if kind == stat.S_IFLNK:
             return Look(Measurement(Presence.LINKED, detail="a link"))
         if kind != stat.S_IFREG:
             return Look(Measurement(Presence.NOT_A_FILE, detail=_KINDS.get(kind, "")))
         return os.open(name, flags, dir_fd=parent)
+    except BlockingIOError:
+        # Somebody has a write lease on it, as file servers take for their clients; our asking
+        # has told the kernel to call it in.
+        return _held(found)
     except OSError as error:
         presence = {
             errno.ENOENT: Presence.ABSENT,
@@ -178,14 +183,19 @@ def _open(parent: int, name: str, path: str) -> int | Look:
             errno.EPERM: Presence.UNREADABLE,
             errno.ENXIO: Presence.NOT_A_FILE,
         }.get(error.errno or 0)
-        if presence is None or (error.errno == errno.EACCES and not _may_enter(parent)):
+        if presence is None or (error.errno == errno.EACCES and not may_enter(parent)):
             raise server_fault(error, path) from error
         return Look(Measurement(presence))
 
 
-def _may_enter(folder_fd: int) -> bool:
-    """A folder that may not be entered is the server's trouble, a file the agent's."""
-    return os.access(".", os.X_OK, dir_fd=folder_fd, effective_ids=True)
+def _held(found: os.stat_result) -> Look:
+    return Look(
+        Measurement(Presence.FILE, size=found.st_size),
+        changed_at=datetime.fromtimestamp(found.st_ctime, UTC),
+        disturbed=True,
+        lease=Lease.REFUSED,
+        links=found.st_nlink,
+    )
 
 
 def _measure(
@@ -233,20 +243,20 @@ def _hash(
 ) -> None:
     digest = Sha256Reader()
     readers: list[Reader] = [digest]
+    size = look.measurement.size
     copy = copy_to() if copy_to else None
     try:
         if copy is not None:
             readers.append(CopyWriter(copy))
-        count = read_through(fd, readers, progress)
+        count = read_through(fd, readers, progress, limit=size)
         if copy is not None:
             os.fsync(copy)
-    except ServerFault:
-        raise
     except OSError as error:
+        make_room(copy)
         raise server_fault(error, path) from error
     finally:
         if copy is not None:
             os.close(copy)
     look.copied = copy is not None
     look.measurement = Measurement(Presence.FILE, size=count, sha256=digest.hexdigest())
-    look.disturbed = not look.still_undisturbed()
+    look.disturbed = count != size or not look.still_undisturbed()

@@ -11,12 +11,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from backupmon.storage.failpoints import failpoint
 from backupmon.storage.faults import ServerFault, server_fault
-from backupmon.storage.folders import NotAFolderError, folder, names_in
+from backupmon.storage.folders import NotAFolderError, folder, names_in, own_folder, sync_folder
 from backupmon.storage.readers import CopyWriter, Sha256Reader, read_through
 from backupmon.storage.roots import INCOMING, PREVIOUS
 
@@ -111,14 +112,7 @@ def place(
         folder(target.root_fd, target.folder, make=True) as final,
     ):
         try:
-            if _same_filesystem(claimed, final):
-                _sync_file(claimed, source.name)
-                failpoint("place.synced")
-                _keep_replaced(target, final)
-                os.rename(source.name, target.name, src_dir_fd=claimed, dst_dir_fd=final)
-                failpoint("place.replaced")
-                os.fsync(final)
-            else:
+            if not (_same_filesystem(claimed, final) and _renamed(claimed, source, target, final)):
                 _place_copy(claimed, source.name, target, final, sha256, progress)
                 failpoint("place.copied")
                 os.unlink(source.name, dir_fd=claimed)
@@ -129,6 +123,26 @@ def place(
     failpoint("place.done")
 
 
+def _renamed(claimed: int, source: Source, target: Target, final: int) -> bool:
+    """Rename the file to its place; False where that is another mount after all.
+
+    Two mounts of one disk (volumes of a container) have the same device number, and still
+    nothing can be renamed from one to the other.
+    """
+    _sync_file(claimed, source.name)
+    failpoint("place.synced")
+    _keep_replaced(target, final)
+    try:
+        os.rename(source.name, target.name, src_dir_fd=claimed, dst_dir_fd=final)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        return False
+    failpoint("place.replaced")
+    sync_folder(final)
+    return True
+
+
 def _place_copy(
     claimed: int,
     name: str,
@@ -137,22 +151,42 @@ def _place_copy(
     sha256: str | None,
     progress: Callable[[int], None] | None,
 ) -> None:
-    with folder(target.root_fd, target.part_folder, make=True) as parts:
+    with own_folder(target.root_fd, target.part_folder, make=True) as parts:
         observed = _copy(claimed, name, parts, target.part, progress)
         failpoint("place.incoming")
         if sha256 is not None and observed != sha256:
             os.unlink(target.part, dir_fd=parts)
-            raise CopyDiffers(
-                "copy.differs",
-                target.path,
-                f"{target.path}: the copy on the other filesystem is not what was read before",
-                "check the server's memory and disks; the original is kept and tried again",
-            )
+            raise _differs(target)
         _keep_replaced(target, final)
-        os.rename(target.part, target.name, src_dir_fd=parts, dst_dir_fd=final)
+        _rename_part(target, parts, final, observed)
         failpoint("place.replaced")
-        os.fsync(final)
-        os.fsync(parts)
+        sync_folder(final)
+        sync_folder(parts)
+
+
+def _rename_part(target: Target, parts: int, final: int, sha256: str) -> None:
+    """Rename the copy over the target; by way of a name beside it where that is a mount."""
+    try:
+        os.rename(target.part, target.name, src_dir_fd=parts, dst_dir_fd=final)
+        return
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+    beside = f".{target.part}.part"
+    if _copy(parts, target.part, final, beside, None) != sha256:
+        os.unlink(beside, dir_fd=final)
+        raise _differs(target)
+    os.rename(beside, target.name, src_dir_fd=final, dst_dir_fd=final)
+    os.unlink(target.part, dir_fd=parts)
+
+
+def _differs(target: Target) -> CopyDiffers:
+    return CopyDiffers(
+        "copy.differs",
+        target.path,
+        f"{target.path}: the copy on the other filesystem is not what was read before",
+        "check the server's memory and disks; the original is kept and tried again",
+    )
 
 
 def _copy(
@@ -188,7 +222,7 @@ def _keep_replaced(target: Target, final: int) -> None:
     """Give what stands at the target a second name, so that replacing it loses nothing."""
     if target.keep is None:
         return
-    with folder(target.root_fd, target.keep[:-1], make=True) as keep:
+    with own_folder(target.root_fd, target.keep[:-1], make=True) as keep:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(target.keep[-1], dir_fd=keep)
         try:
@@ -205,12 +239,12 @@ def _keep_replaced(target: Target, final: int) -> None:
             if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.EMLINK, errno.EXDEV):
                 raise
             _copy(final, target.name, keep, target.keep[-1], None)
-        os.fsync(keep)
+        sync_folder(keep)
     failpoint("place.kept")
 
 
 def hash_at(root_fd: int, components: Sequence[str]) -> tuple[int, str] | None:
-    """Size in bytes and SHA-256 of a file of ours, or None where there is none.
+    """Size in bytes and SHA-256 of a regular file, or None where there is none.
 
     Raises
     ------
@@ -220,6 +254,9 @@ def hash_at(root_fd: int, components: Sequence[str]) -> tuple[int, str] | None:
     path = "/".join(components)
     try:
         with folder(root_fd, components[:-1]) as here:
+            found = os.stat(components[-1], dir_fd=here, follow_symlinks=False)
+            if not stat.S_ISREG(found.st_mode):
+                return None
             fd = os.open(components[-1], _READ, dir_fd=here)
     except (FileNotFoundError, NotAFolderError):
         return None
@@ -227,7 +264,7 @@ def hash_at(root_fd: int, components: Sequence[str]) -> tuple[int, str] | None:
         raise server_fault(error, path) from error
     digest = Sha256Reader()
     try:
-        return read_through(fd, [digest]), digest.hexdigest()
+        return read_through(fd, [digest], limit=found.st_size), digest.hexdigest()
     except OSError as error:
         raise server_fault(error, path) from error
     finally:
@@ -235,12 +272,20 @@ def hash_at(root_fd: int, components: Sequence[str]) -> tuple[int, str] | None:
 
 
 def exists_at(root_fd: int, components: Sequence[str]) -> bool:
-    """Whether anything lies there."""
+    """Whether anything lies there.
+
+    Raises
+    ------
+    ServerFault
+        When that cannot be told.
+    """
     try:
         with folder(root_fd, components[:-1]) as here:
             os.stat(components[-1], dir_fd=here, follow_symlinks=False)
     except (FileNotFoundError, NotAFolderError):
         return False
+    except OSError as error:
+        raise server_fault(error, "/".join(components)) from error
     return True
 
 

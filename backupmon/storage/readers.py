@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Sequence
@@ -47,10 +48,19 @@ class CopyWriter:
             chunk = chunk[os.write(self._fd, chunk) :]
 
 
+def make_room(fd: int | None) -> None:
+    """Empty a copy that failed: a full disk stays full as long as half a copy lies on it."""
+    if fd is not None:
+        with contextlib.suppress(OSError):
+            os.ftruncate(fd, 0)
+
+
 def read_through(
     fd: int,
     readers: Sequence[Reader],
     progress: Callable[[int], None] | None = None,
+    *,
+    limit: int | None = None,
 ) -> int:
     """Read an open file from its start and feed every reader; gives the bytes read.
 
@@ -62,6 +72,9 @@ def read_through(
         Each is fed every chunk, in order.
     progress:
         Called with the length of each chunk in bytes.
+    limit:
+        Bytes after which reading stops, so that a file that grows as fast as it is read does
+        not hold us for ever. Up to a chunk more may be read.
 
     Raises
     ------
@@ -80,4 +93,6 @@ def read_through(
         failpoint("measure.chunk")
         if progress:
             progress(count)
+        if limit is not None and total > limit:
+            break
     return total

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
 import os
+import stat
 import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from backupmon.storage.faults import ServerFault, server_fault
+from backupmon.storage.folders import sync_folder
 
 MARKER = ".backupmon"
 #: Folders of the server's own, inside the roots. Names that begin with a dot are refused in
@@ -17,6 +21,11 @@ MARKER = ".backupmon"
 CLAIMED = ".claimed"
 INCOMING = ".incoming"
 PREVIOUS = ".previous"
+
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+#: Bytes; a marker has some 150.
+_MAX_MARKER = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +45,7 @@ class Root:
         """
         try:
             return os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        except FileNotFoundError as error:
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise _absent(self) from error
         except OSError as error:
             raise server_fault(error, f"{self.name} ({self.path})") from error
@@ -50,17 +59,15 @@ def read_marker(root: Root) -> str | None:
     ServerFault
         When the root is absent, or its marker cannot be read.
     """
-    if not root.path.is_dir():
-        raise _absent(root)
+    fd = root.open()
     try:
-        data = json.loads((root.path / MARKER).read_text(encoding="utf-8"))
+        return _id_in(_read_marker(fd))
     except FileNotFoundError:
         return None
     except OSError as error:
         raise server_fault(error, f"{root.name} ({root.path})") from error
-    except ValueError:
-        return ""
-    return str(data.get("id", "")) if isinstance(data, dict) else ""
+    finally:
+        os.close(fd)
 
 
 def mark(root: Root) -> str:
@@ -75,7 +82,7 @@ def mark(root: Root) -> str:
     note = {"id": marker, "root": root.name, "since": datetime.now(UTC).isoformat()}
     try:
         root.path.mkdir(parents=True, exist_ok=True, mode=0o750)
-        _write_whole(root.path / MARKER, json.dumps(note) + "\n")
+        _write_marker(root.path, json.dumps(note) + "\n")
     except OSError as error:
         raise server_fault(error, f"{root.name} ({root.path})") from error
     return marker
@@ -110,10 +117,43 @@ def _absent(root: Root) -> ServerFault:
     )
 
 
-def _write_whole(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+def _read_marker(folder_fd: int) -> bytes:
+    """The marker's bytes; none where something else lies in its place.
+
+    Agents may be able to write to the root: neither a pipe nor a huge file stops us.
+    """
+    try:
+        fd = os.open(MARKER, _READ, dir_fd=folder_fd)
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            return b""
+        raise
+    try:
+        return os.read(fd, _MAX_MARKER) if stat.S_ISREG(os.fstat(fd).st_mode) else b""
+    finally:
+        os.close(fd)
+
+
+def _id_in(marker: bytes) -> str:
+    try:
+        data = json.loads(marker)
+    except (ValueError, RecursionError):
+        return ""
+    return str(data.get("id", "")) if isinstance(data, dict) else ""
+
+
+def _write_marker(folder: Path, text: str) -> None:
+    """Write the marker whole or not at all, durably: a root that lost it counts as unmounted."""
+    folder_fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    part = f"{MARKER}.part"
+    try:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(part, dir_fd=folder_fd)
+        with open(os.open(part, _NEW, 0o640, dir_fd=folder_fd), "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.rename(part, MARKER, src_dir_fd=folder_fd, dst_dir_fd=folder_fd)
+        sync_folder(folder_fd)
+    finally:
+        os.close(folder_fd)

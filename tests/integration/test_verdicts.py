@@ -246,3 +246,13 @@ def test_a_shrunken_dump_is_good_with_a_warning(world: World) -> None:
     world.scan(at(12, 0, days=1))
     assert world.statuses(job) == [Status.SUCCESS, Status.SUCCESS]
     assert world.codes(job) == {"content.shrunk"}
+
+
+def test_an_empty_file_that_arrived_whole_is_told(world: World) -> None:
+    job = world.job()
+    site = world.site()
+    site.put("shop.sql.gz", b"")
+    site.report(at(11, 50), {"shop": section(b"", "shop.sql.gz")})
+    world.scan(at(12, 0))
+    assert world.statuses(job) == [Status.SUCCESS]
+    assert world.codes(job) == {"content.empty"}

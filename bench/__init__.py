@@ -1,0 +1,1 @@
+"""The figures of ``docs/performance.md``: a benchmark to run, not a timed test."""
