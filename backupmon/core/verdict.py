@@ -175,21 +175,21 @@ def _content_findings(
 
 def _size_findings(measurement: Measurement, baseline: Success | None) -> list[Finding]:
     """What is odd about the size of a file that is, byte for byte, the agent's."""
-    size = measurement.size
+    size, found = measurement.size, []
     if size == 0:
         empty = "The file is empty: whole, but no dump of anything. See the agent's own log."
-        return [warning("content.empty", empty, "a dump", human_bytes(0))]
-    if size is None or baseline is None or size >= SHRUNK_BELOW * baseline.size:
-        return []
-    return [
-        warning(
-            "content.shrunk",
-            f"The file is {human_bytes(size)}, less than half of the last good "
-            f"copy ({human_bytes(baseline.size)}). Check that the dump is complete.",
-            f"at least {human_bytes(int(baseline.size * SHRUNK_BELOW))}",
-            human_bytes(size),
+        found.append(warning("content.empty", empty, "a dump", human_bytes(0)))
+    if size is not None and baseline is not None and size < SHRUNK_BELOW * baseline.size:
+        found.append(
+            warning(
+                "content.shrunk",
+                f"The file is {human_bytes(size)}, less than half of the last good "
+                f"copy ({human_bytes(baseline.size)}). Check that the dump is complete.",
+                f"at least {human_bytes(int(baseline.size * SHRUNK_BELOW))}",
+                human_bytes(size),
+            )
         )
-    ]
+    return found
 
 
 def _compared(

@@ -278,8 +278,7 @@ def test_the_message_is_the_first_bad_finding_and_counts_the_others() -> None:
     [
         pytest.param(499, 1000, True, id="below half"),
         pytest.param(500, 1000, False, id="half"),
-        pytest.param(0, 1, True, id="nothing left"),
-        pytest.param(0, 0, False, id="nothing before"),
+        pytest.param(1, 3, True, id="hardly anything left"),
         pytest.param(5000, 1000, False, id="grown"),
     ],
 )
@@ -291,6 +290,20 @@ def test_a_copy_below_half_of_the_last_one_is_a_warning(
     assert judged.status is Status.SUCCESS
     assert codes(judged, Level.WARNING) == (["content.shrunk"] if shrunk else [])
     assert ("less than half" in judged.message) is shrunk
+
+
+@pytest.mark.parametrize(
+    ("before", "told"),
+    [
+        pytest.param(1, ["content.empty", "content.shrunk"], id="something before"),
+        pytest.param(0, ["content.empty"], id="nothing before either"),
+    ],
+)
+def test_an_empty_file_is_told_of_as_such(before: int, told: list[str]) -> None:
+    section = replace(GOOD, compress_size=0)
+    judged = verdict(section, replace(WHOLE, size=0), baseline=replace(YESTERDAY, size=before))
+    assert judged.status is Status.SUCCESS
+    assert codes(judged, Level.WARNING) == told
 
 
 def test_a_shrunk_copy_is_told_of_beside_a_broken_policy() -> None:
