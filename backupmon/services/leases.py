@@ -35,17 +35,40 @@ def take_leases(entry_ids: Sequence[int]) -> set[int]:
     return taken
 
 
+def still_mine(entry_ids: Sequence[int]) -> set[int]:
+    """Those of `entry_ids` that wait and are leased to this process, in the transaction under way.
+
+    A process that was held up for longer than its lease, or lost its lock with the database's
+    connection, must not conclude what another has taken over.
+    """
+    me, mine = this_process(), set[int]()
+    for start in range(0, len(entry_ids), _BATCH):
+        query = (
+            select(BackupEntry.id)
+            .where(
+                BackupEntry.id.in_(entry_ids[start : start + _BATCH]),
+                BackupEntry.status == Status.PENDING.value,
+                BackupEntry.lease_host == me.host,
+                BackupEntry.lease_pid == me.pid,
+                BackupEntry.lease_process_start == me.start,
+            )
+            .with_for_update()
+        )
+        mine |= set(db.session.scalars(query))
+    return mine
+
+
 def renew_leases(entry_ids: Sequence[int]) -> None:
-    """Hold on to the leases on `entry_ids`."""
+    """Hold on to those leases on `entry_ids` that are still ours."""
     begin_write()
-    _write(entry_ids, this_process(), database_now() + LEASE_FOR)
+    _write(sorted(still_mine(entry_ids)), this_process(), database_now() + LEASE_FOR)
     db.session.commit()
 
 
 def drop_leases(entry_ids: Sequence[int]) -> None:
-    """Give leases back, for another to take."""
+    """Give those that are still ours back, for another to take."""
     begin_write()
-    _write(entry_ids, None, None)
+    _write(sorted(still_mine(entry_ids)), None, None)
     db.session.commit()
 
 

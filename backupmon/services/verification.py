@@ -29,7 +29,13 @@ from backupmon.services.context import Scan
 from backupmon.services.dry_run import dry_result
 from backupmon.services.job_state import refresh_states
 from backupmon.services.judging import Case, conclude, judge_cases, section_of
-from backupmon.services.leases import RENEW_EVERY, drop_leases, renew_leases, take_leases
+from backupmon.services.leases import (
+    RENEW_EVERY,
+    drop_leases,
+    renew_leases,
+    still_mine,
+    take_leases,
+)
 from backupmon.services.promotion import Placement, finish_placements, plan_placements, put_away
 from backupmon.services.staged import GroupResult, Judged, StagedGroup, Waiting, inspect
 from backupmon.storage.claims import make_folders
@@ -298,12 +304,19 @@ class Verification:
         if not touched:
             return []
         with scan.recording():
+            mine = set(touched) if scan.dry_run else still_mine(touched)
+            touched = [i for i in touched if i in mine]
             _load_jobs_again(self._entries[i] for i in touched)
-            cases = [Case(self._entries[j.entry_id], j.measurement, j.claimed) for j in judged]
+            cases = [
+                Case(self._entries[j.entry_id], j.measurement, j.claimed)
+                for j in judged
+                if j.entry_id in mine
+            ]
             verdicts = judge_cases(scan, cases)
             for _, result in results:
                 for entry_id, by_end in result.overtaken:
-                    conclude(scan, self._entries[entry_id], overtaken(by_end))
+                    if entry_id in mine:
+                        conclude(scan, self._entries[entry_id], overtaken(by_end))
             placements = plan_placements(scan, verdicts)
             refresh_states({self._entries[i].job for i in touched})
         failpoint("conclude.done")
@@ -333,9 +346,12 @@ class Verification:
                 else:
                     batch[entry.expected_job_id] = entry
             with self._scan.recording():
-                _load_jobs_again(batch.values())
-                judge_cases(self._scan, [Case(entry, None) for entry in batch.values()])
-                refresh_states({entry.job for entry in batch.values()})
+                ids = [entry.id for entry in batch.values()]
+                mine = set(ids) if self._scan.dry_run else still_mine(ids)
+                ours = [entry for entry in batch.values() if entry.id in mine]
+                _load_jobs_again(ours)
+                judge_cases(self._scan, [Case(entry, None) for entry in ours])
+                refresh_states({entry.job for entry in ours})
             waiting = deque(later)
 
     def _renew(self) -> None:

@@ -391,5 +391,8 @@ def _put_back(held: int, aside: str, source: int, name: str) -> None:
         return
     if held == source:
         os.unlink(aside, dir_fd=held)
-    else:
-        os.rename(aside, DISPLACED, src_dir_fd=held, dst_dir_fd=held)
+        return
+    found = os.stat(aside, dir_fd=held, follow_symlinks=False)
+    # A folder under a name of its own: no file could ever be renamed over it.
+    displaced = f"{DISPLACED}-{found.st_ino}" if stat.S_ISDIR(found.st_mode) else DISPLACED
+    os.rename(aside, displaced, src_dir_fd=held, dst_dir_fd=held)

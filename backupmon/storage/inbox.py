@@ -248,11 +248,11 @@ def _take_copy(source: int, target: int, name: str) -> bool:
 
     False when it is no regular file, or is being written.
     """
+    if not stat.S_ISREG(os.stat(name, dir_fd=source, follow_symlinks=False).st_mode):
+        return False
     fd = os.open(name, _READ, dir_fd=source)
     try:
         before = os.fstat(fd)
-        if not stat.S_ISREG(before.st_mode):
-            return False
         _write_copy(target, name, _start_of(fd), before)
     finally:
         os.close(fd)
