@@ -59,6 +59,18 @@ class OpenRoot:
         }
 
 
+def make_kind(path: Path, kind: str) -> None:
+    """Put something there: a file, a folder, a link that leads nowhere, or a pipe."""
+    if kind == "file":
+        path.touch()
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "link":
+        path.symlink_to("nowhere")
+    else:
+        os.mkfifo(path)
+
+
 @pytest.fixture
 def open_root(tmp_path: Path) -> Iterator[Callable[[str], OpenRoot]]:
     """Makes roots."""

@@ -18,7 +18,7 @@ from backupmon.storage.folders import (
     own_folder,
     sync_folder,
 )
-from tests.unit.storage.conftest import OpenRoot
+from tests.unit.storage.conftest import OpenRoot, make_kind
 
 Walk = Callable[..., AbstractContextManager[int]]
 
@@ -152,12 +152,7 @@ class TestMoving:
     @pytest.mark.parametrize("kind", ["file", "folder", "link", "pipe"])
     def test_anything_can_be_moved(self, root: OpenRoot, kind: str) -> None:
         old = root.path / "old"
-        {
-            "file": old.touch,
-            "folder": old.mkdir,
-            "link": lambda: old.symlink_to("nowhere"),
-            "pipe": lambda: os.mkfifo(old),
-        }[kind]()
+        make_kind(old, kind)
         before = old.lstat()
         assert move_unless_taken(root.fd, "old", root.fd, "new")
         assert root.names() == ["new"]

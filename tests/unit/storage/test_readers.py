@@ -9,7 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from backupmon.storage.readers import CHUNK, CopyWriter, Sha256Reader, make_room, read_through
+from backupmon.storage.readers import (
+    CHUNK,
+    CopyWriter,
+    Reader,
+    Sha256Reader,
+    make_room,
+    read_through,
+)
 
 
 @pytest.fixture
@@ -26,7 +33,7 @@ def test_every_reader_is_fed_every_byte_once(tmp_path: Path, opened: int, size: 
     seen: list[int] = []
     one, other = Sha256Reader(), Sha256Reader()
     with (tmp_path / "copy").open("wb") as copy:
-        readers = [one, CopyWriter(copy.fileno()), other]
+        readers: list[Reader] = [one, CopyWriter(copy.fileno()), other]
         assert read_through(opened, readers, seen.append) == size
     assert one.hexdigest() == other.hexdigest() == hashlib.sha256(data).hexdigest()
     assert (tmp_path / "copy").read_bytes() == data
