@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from backupmon.storage import claims
 from backupmon.storage.claims import (
+    ORIGINAL,
     PART,
     claim_again,
     claim_copy,
@@ -29,6 +33,7 @@ from backupmon.storage.claims import (
 )
 from backupmon.storage.faults import ServerFault
 from backupmon.storage.measure import CopyWhen, Look, look_at
+from backupmon.storage.readers import CHUNK
 from backupmon.storage.roots import CLAIMED
 from tests.unit.storage.conftest import OpenRoot, make_kind
 
@@ -124,12 +129,23 @@ def test_a_claimed_file_belongs_to_the_server(root: OpenRoot, staged: Path) -> N
 
 
 @pytest.mark.usefixtures("needs_root")
-def test_a_file_that_goes_back_is_its_owners_as_before(root: OpenRoot, staged: Path) -> None:
+def test_a_file_that_goes_back_is_its_owners_as_before(
+    root: OpenRoot, staged: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second name is given at the last moment, by a descriptor that the owner kept."""
     os.chown(staged, AGENT, AGENT)
     staged.chmod(0o604)
+    taken = root.path / CLAIMED / "7" / ORIGINAL
+
+    def link_first(*arguments: Any) -> None:
+        monkeypatch.undo()
+        (root.path / "second").hardlink_to(taken)
+        claims._own(*arguments)
+
+    monkeypatch.setattr(claims, "_own", link_first)
     with looking(root) as look:
-        staged.with_name("second").hardlink_to(staged)
         assert not claim(root, look)
+    assert (root.path / "second").stat().st_ino == staged.stat().st_ino
     found = staged.stat()
     assert (found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode)) == (AGENT, AGENT, 0o604)
 
@@ -320,6 +336,26 @@ def test_a_file_that_was_not_hashed_is_claimed_as_a_copy(
     assert (root.path / OURS).stat().st_nlink == 1
     assert staged.exists() is not remove
     assert staged.with_name("second").read_bytes() == b"staged"
+
+
+def test_a_copy_for_which_there_is_no_room_gives_back_what_it_took(
+    root: OpenRoot, staged: Path
+) -> None:
+    import resource
+
+    staged.write_bytes(bytes(3 * CHUNK))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    with looking(root) as look:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2 * CHUNK, before[1]))
+        try:
+            with pytest.raises(ServerFault) as caught:
+                copy_unhashed(root.fd, PLACE, look, 7, remove=True)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            signal.signal(signal.SIGXFSZ, handler)
+    assert caught.value.code == "disk.full"
+    assert root.files() == {STAGED: bytes(3 * CHUNK), f"{CLAIMED}/7/{PART}": b""}
 
 
 def test_a_file_that_a_writer_came_for_is_not_claimed_as_a_copy(

@@ -217,6 +217,31 @@ class TestWithoutLeases:
         seen.close()
         assert seen.disturbed
 
+    def test_a_file_that_grew_and_shrank_again_while_it_was_read_is_disturbed(
+        self, root: OpenRoot, staged: Path
+    ) -> None:
+        writer = os.open("/".join(PLACE), os.O_WRONLY | os.O_APPEND, dir_fd=root.fd)
+        before, seen_chunks = os.fstat(writer), []
+
+        def grow_and_shrink(count: int) -> None:
+            seen_chunks.append(count)
+            if len(seen_chunks) == 1:
+                os.write(writer, bytes(CHUNK))
+            elif len(seen_chunks) == 3:
+                os.ftruncate(writer, before.st_size)
+                os.seteuid(0)
+                os.utime(writer, ns=(before.st_atime_ns, before.st_mtime_ns))
+                os.seteuid(NOBODY)
+
+        try:
+            seen = look_at(root.fd, PLACE, sizes=None, progress=grow_and_shrink)
+        finally:
+            os.close(writer)
+        seen.close()
+        os.seteuid(0)
+        assert seen.identity == Identity.of(staged.stat())
+        assert seen.disturbed
+
 
 def _append(fd: int, count: int) -> None:
     os.write(fd, bytes(count))
