@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from backupmon.config import Settings
+from backupmon.core.errors import TemplateError
 from backupmon.core.waiting import Patience
 from backupmon.extensions import begin_write, db
-from backupmon.storage.faults import ServerFault
+from backupmon.storage.faults import ServerFault, server_fault
+from backupmon.storage.folders import NotAFolderError
 from backupmon.storage.listing import DepositListing
 from backupmon.storage.measure import Look
 
@@ -119,6 +121,30 @@ class Scan:
         """Ask for another look, at `moment` or sooner."""
         if self.look_again_at is None or moment < self.look_again_at:
             self.look_again_at = moment
+
+    @contextlib.contextmanager
+    def noting(self, subject: str, agents: frozenset[str] = frozenset()) -> Iterator[None]:
+        """Turn trouble with one thing into a server condition, and go on with the next.
+
+        Parameters
+        ----------
+        subject:
+            What the trouble is with, where the error itself does not say.
+        agents:
+            Those of whom nothing can be said for now.
+        """
+        try:
+            yield
+            return
+        except ServerFault as error:
+            fault = error
+        except (NotAFolderError, TemplateError) as error:
+            hint = error.hint or "see what stands in its way; nothing was lost"
+            fault = ServerFault("path.unusable", subject, f"{subject}: {error.message}", hint)
+        except OSError as error:
+            fault = server_fault(error, subject)
+        self.note(fault)
+        self.unseen |= agents
 
     @contextlib.contextmanager
     def recording(self) -> Iterator[None]:

@@ -7,8 +7,9 @@ known by its SHA-256.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -53,6 +54,7 @@ class Arrived:
     folder: LogFolder
 
     landed_at: datetime
+    digest: bytes = b""
 
     @property
     def end(self) -> datetime:
@@ -100,7 +102,7 @@ def _arrived(scan: Scan, jobs: _JobCache) -> Iterator[Arrived]:
     by_path = {log_folder.path: log_folder for log_folder in folders}
     deposit = scan.roots.deposit
     assert deposit is not None
-    for found in left_aside(deposit):
+    for found in _left(scan, deposit):
         # The folder may be named by no template any more; it is still the agent's own.
         owner = by_path.get(found.folder) or LogFolder(found.folder, _first_agent(found))
         if scan.agent is None or scan.agent in owner.agents:
@@ -108,6 +110,15 @@ def _arrived(scan: Scan, jobs: _JobCache) -> Iterator[Arrived]:
     for log_folder in folders:
         for found in _listed(scan, deposit, log_folder):
             yield from _ready(scan, found, log_folder, jobs)
+
+
+def _left(scan: Scan, deposit: int) -> list[FoundReport]:
+    """What an interrupted scan left aside, as far as it can be read."""
+    left: list[FoundReport] = []
+    with scan.noting("DEPOSIT_ROOT/.claimed/reports"):
+        for found in left_aside(deposit):
+            left.append(found)
+    return left
 
 
 def _first_agent(found: FoundReport) -> frozenset[str]:
@@ -149,12 +160,19 @@ def _ready(
     read = ReadReport(read.data, read.size, landed_ns, read.written_ns, read.held)
     report = _parse(scan, read, log_folder, jobs)
     arrived = Arrived(found, read, report, log_folder, scan.landed(read.changed_at))
+    if not scan.dry_run:
+        # Many large reports must not fill the memory: it is read again once it is ours.
+        arrived = replace(arrived, read=replace(read, data=b""), digest=_digest(read.data))
     if _must_settle(scan, arrived):
         scan.settling |= log_folder.agents
         scan.counts["reports_settling"] += 1
         log.info("intake.settling", agent=log_folder.owner, file=found.path)
     else:
         yield arrived
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
 
 
 def _parse(scan: Scan, read: ReadReport, log_folder: LogFolder, jobs: _JobCache) -> Report:
@@ -195,7 +213,8 @@ def _take_batch(scan: Scan, batch: list[Arrived], jobs: _JobCache) -> None:
         return
     assert scan.roots.deposit is not None
     for one in taken:
-        finish_with(scan.roots.deposit, one.arrived.found)
+        with scan.noting(one.arrived.found.path):
+            finish_with(scan.roots.deposit, one.arrived.found)
 
 
 def _take(scan: Scan, arrived: Arrived, jobs: _JobCache) -> Taken | None:
@@ -212,6 +231,7 @@ def _take(scan: Scan, arrived: Arrived, jobs: _JobCache) -> Taken | None:
         place = archive_place(agent, ours.end, sha256, ours.found.name)
         if not scan.dry_run:
             archive_report(archive, place, ours.read, deposit, ours.found)
+            ours = replace(ours, read=replace(ours.read, data=b""))
         return Taken(ours, sha256, place)
     except ServerFault as fault:
         scan.note(fault)
@@ -236,7 +256,7 @@ def _aside(scan: Scan, arrived: Arrived, jobs: _JobCache) -> Arrived | None:
         return None
     read = ReadReport(read.data, read.size, arrived.read.landed_ns, read.written_ns, read.held)
     report = arrived.report
-    if read.data != arrived.read.data:
+    if _digest(read.data) != arrived.digest:
         report = _parse(scan, read, arrived.folder, jobs)
     return Arrived(taken, read, report, arrived.folder, arrived.landed_at)
 

@@ -160,6 +160,10 @@ def put_away(scan: Scan, placement: Placement) -> Placement:
                 placement.replaces,
             )
         place(source, target, sha256=placement.sha256)
+        clear_folder(roots.deposit, placement.entry_id)
+        if placement.accepted:
+            assert roots.quarantine is not None
+            forget_quarantined(roots.quarantine, placement.entry_id)
     except ServerFault as fault:
         return replace(placement, fault=fault)
     except (OSError, NotAFolderError) as error:
@@ -173,10 +177,6 @@ def put_away(scan: Scan, placement: Placement) -> Placement:
                 "see what stands in its way; the file is kept and tried again",
             ),
         )
-    clear_folder(roots.deposit, placement.entry_id)
-    if placement.accepted:
-        assert roots.quarantine is not None
-        forget_quarantined(roots.quarantine, placement.entry_id)
     return placement
 
 
@@ -208,7 +208,8 @@ def finish_placements(scan: Scan, placements: Sequence[Placement]) -> None:
     root = scan.roots.validated
     assert root is not None
     for path in dropped:
-        remove_at(root, tuple(path.split("/")))
+        with scan.noting(path):
+            remove_at(root, tuple(path.split("/")))
         failpoint("place.previous_dropped")
 
 

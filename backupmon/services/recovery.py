@@ -48,17 +48,16 @@ def recover(scan: Scan) -> None:
     if scan.dry_run or None in (roots.deposit, roots.validated, roots.quarantine):
         return
     for row in _moving():
-        try:
+        with scan.noting(row.path):
             placement = _finish(scan, row)
-        except ServerFault as fault:
-            scan.note(fault)
-            continue
-        if placement is not None:
-            finish_placements(scan, [placement])
-            scan.counts["recovered"] += placement.fault is None
-    _tidy_claimed(scan)
+            if placement is not None:
+                finish_placements(scan, [placement])
+                scan.counts["recovered"] += placement.fault is None
+    with scan.noting(f"DEPOSIT_ROOT/{CLAIMED}"):
+        _tidy_claimed(scan)
     if scan.after_crash:
-        _tidy_validated(scan)
+        with scan.noting("VALIDATED_ROOT"):
+            _tidy_validated(scan)
 
 
 def _tidy_validated(scan: Scan) -> None:
@@ -196,8 +195,9 @@ def _tidy_claimed(scan: Scan) -> None:
         if entry is None:
             scan.note(_orphan(entry_id))
             continue
-        for place in staged_places(scan, entry):
-            restore_original(deposit, entry_id, place)
+        with scan.noting(f"DEPOSIT_ROOT/{CLAIMED}/{entry_id}"):
+            for place in staged_places(scan, entry):
+                restore_original(deposit, entry_id, place)
         if entry.status == Status.PENDING.value:
             continue
         if claimed_name(deposit, entry_id) is None:

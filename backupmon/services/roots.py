@@ -12,7 +12,7 @@ from backupmon.config import Settings
 from backupmon.extensions import begin_write, db
 from backupmon.models import StorageRoot
 from backupmon.services.context import OpenRoots
-from backupmon.storage.faults import ServerFault
+from backupmon.storage.faults import ServerFault, server_fault
 from backupmon.storage.roots import Root, check_marker, mark, read_marker
 
 log = structlog.get_logger()
@@ -54,6 +54,9 @@ def open_roots(
             opened.append(root.open())
         except ServerFault as fault:
             note(fault)
+            opened.append(None)
+        except OSError as error:
+            note(server_fault(error, f"{root.name} ({root.path})"))
             opened.append(None)
     return OpenRoots(*opened)
 

@@ -29,6 +29,7 @@ from backupmon.storage.failpoints import failpoint
 from backupmon.storage.faults import ServerFault, server_fault
 from backupmon.storage.folders import NotAFolderError
 from backupmon.storage.measure import CopyWhen, Look, look_at
+from backupmon.storage.placing import remove_at
 from backupmon.storage.roots import CLAIMED
 
 
@@ -266,7 +267,16 @@ def _take_share(
 ) -> None:
     """Each job that shares a staged file gets its own copy of it."""
     if name is not None and entry_id != holder and claimed_name(root_fd, entry_id) is None:
-        copy_claimed(root_fd, holder, entry_id, name)
+        copied = copy_claimed(root_fd, holder, entry_id, name)
+        if measurement.sha256 not in (None, copied):
+            # A file under its own name counts as claimed: this one must not.
+            remove_at(root_fd, (CLAIMED, str(entry_id), name))
+            raise ServerFault(
+                "copy.differs",
+                f"entry {entry_id}",
+                f"entry {entry_id}: the copy of {name} is not what was read before",
+                "check the server's memory and disks; the original is kept and tried again",
+            )
     result.judged.append(Judged(entry_id, measurement, name))
 
 
