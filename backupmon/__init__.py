@@ -8,6 +8,7 @@ from backupmon.cli import register_commands
 from backupmon.config import PROJECT_ROOT, Settings, load_settings
 from backupmon.extensions import db, migrate
 from backupmon.logs import configure_logging
+from backupmon.web import register_web
 
 __version__ = "0.1.0"
 
@@ -38,5 +39,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.extensions["backupmon"] = settings
     db.init_app(app)
     migrate.init_app(app, db, directory=str(PROJECT_ROOT / "migrations"), render_as_batch=True)
+    register_web(app)
     register_commands(app)
     return app
