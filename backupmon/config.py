@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
+import tempfile
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import quote, urlsplit
 
 from dotenv import dotenv_values
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
@@ -27,6 +30,8 @@ ROOTS = ("deposit_root", "validated_root", "quarantine_root", "report_archive_ro
 #: Names with the prefix that are no settings of a server: for tests of crashes.
 NOT_SETTINGS = frozenset({"FAILPOINTS"})
 
+#: In bytes, of a socket's address, with some room for the name of a file beside it.
+_LONGEST_SOCKET = 100
 _DATABASE = "sqlite:///FILE or postgresql://USER@HOST/NAME is wanted"
 
 
@@ -66,6 +71,9 @@ class Settings(BaseSettings):
     database_url: str = Field(
         default_factory=_sqlite, description="SQLite in DATA_DIR unless set; or PostgreSQL."
     )
+    redis_url: str | None = Field(
+        None, description="The queue; an embedded Redis, started by flask up, unless set."
+    )
     deposit_root: Path = Field(
         default_factory=_below_data_dir("deposits"), description="Where agents deliver."
     )
@@ -78,6 +86,9 @@ class Settings(BaseSettings):
     )
     report_archive_root: Path = Field(
         default_factory=_below_data_dir("reports"), description="Every report, as it was read."
+    )
+    scanner_interval_minutes: int = Field(
+        15, ge=1, le=1440, description="Minutes from one scan in the background to the next."
     )
     settle_seconds: int = Field(
         60, ge=0, le=86_400, description="How long a wrong file or report may still be changing."
@@ -124,6 +135,21 @@ class Settings(BaseSettings):
             raise ValueError(_DATABASE)
         return url
 
+    @field_validator("redis_url")
+    @classmethod
+    def _known_queue(cls, value: str | None) -> str | None:
+        wanted = "redis://HOST:PORT/NUMBER, rediss://… or unix:///SOCKET is wanted"
+        if value is not None:
+            try:
+                parts = urlsplit(value)
+                named = parts.path if parts.scheme == "unix" else parts.hostname
+                _ = parts.port
+            except ValueError:
+                raise ValueError(wanted) from None
+            if parts.scheme not in ("redis", "rediss", "unix") or not named:
+                raise ValueError(wanted)
+        return value
+
     @field_validator("data_dir", *ROOTS, mode="before")
     @classmethod
     def _folder(cls, value: object) -> object:
@@ -145,6 +171,24 @@ class Settings(BaseSettings):
                     f"{path} {how} {PREFIX}{name.upper()} ({other}); each needs its own folder"
                 )
         return path
+
+    @property
+    def redis_socket(self) -> Path:
+        """The socket of the embedded Redis, in a folder that is ours alone.
+
+        The kernel takes no address of more than 107 bytes, so that of a DATA_DIR with a long
+        path lies in the folder for temporary files.
+        """
+        socket = self.data_dir / "redis" / "redis.sock"
+        if len(os.fsencode(socket)) <= _LONGEST_SOCKET:
+            return socket
+        name = hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()[:16]
+        return Path(tempfile.gettempdir()) / f"backupmon-{os.getuid()}-{name}" / "redis.sock"
+
+    @property
+    def queue_url(self) -> str:
+        """The queue's address: REDIS_URL, or the embedded Redis's."""
+        return self.redis_url or f"unix://{quote(str(self.redis_socket))}"
 
     def roots(self) -> dict[str, Path]:
         """The four roots by the name of their setting, in the order they are checked."""

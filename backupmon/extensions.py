@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, Engine, MetaData, event
+from sqlalchemy import Connection, Engine, MetaData, event, text
 from sqlalchemy.orm import DeclarativeBase
 
 
@@ -59,11 +59,19 @@ def _begin(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
-def begin_write() -> None:
+def begin_write(alone: int | None = None) -> None:
     """Begin a transaction that will write.
 
     On SQLite it takes the write lock now, so that what is read in it is still true when it
-    writes; elsewhere it changes nothing. What the session had not committed is rolled back.
+    writes. What the session had not committed is rolled back.
+
+    Parameters
+    ----------
+    alone:
+        On PostgreSQL, the key of a lock that lets only one such transaction go on at a time;
+        on SQLite there is never more than one that writes.
     """
     db.session.rollback()
     db.session.connection(execution_options={"backupmon_write": True})
+    if alone is not None and db.engine.dialect.name == "postgresql":
+        db.session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": alone})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -27,6 +27,8 @@ from backupmon.core.text import clean
 from backupmon.core.words import human_bytes, human_span, human_time
 from backupmon.logs import configure_logging
 from backupmon.models.columns import iso
+from backupmon.services.background import request_scan
+from backupmon.services.context import Watch
 from backupmon.services.locking import ScanRunningError
 from backupmon.services.scanning import ScanOptions, ScanResult, run_scan
 
@@ -67,23 +69,32 @@ class Moment(click.ParamType[datetime]):
 )
 @click.option("--dry-run", is_flag=True, help="Move nothing and record nothing.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, and nothing else.")
+@click.option("--enqueue", is_flag=True, help="Let the workers do it, and do not wait.")
 @needs_database
 def scan_command(
-    as_of: datetime | None, agent: str | None, workers: int, dry_run: bool, as_json: bool
+    as_of: datetime | None,
+    agent: str | None,
+    workers: int,
+    dry_run: bool,
+    as_json: bool,
+    enqueue: bool,
 ) -> None:
     """Take in reports, verify what was delivered, and enter what is missing.
 
     Exits with 0 whatever the verdicts; with 1 when it could not scan; with 3 when another scan
     is running.
     """
+    if enqueue:
+        _enqueue(as_of, agent, dry_run, as_json)
+        return
     options = ScanOptions(as_of, agent, workers, dry_run)
     bar = sys.stderr.isatty() and not as_json
     if bar and "BACKUPMON_LOG_LEVEL" not in os.environ:
         # What matters is told at the end; a bar and log lines would only spoil each other.
         configure_logging(settings(), level="CRITICAL")
     try:
-        with _progress(bar) as (on_bytes, on_expected):
-            result = run_scan(settings(), options, on_bytes=on_bytes, on_expected=on_expected)
+        with _progress(bar) as watch:
+            result = run_scan(settings(), options, watch=watch)
     except ScanRunningError as error:
         if as_json:
             print_json({"error": error.message, "running_since": iso(error.since)})
@@ -96,6 +107,21 @@ def scan_command(
         print_json(result_dict(result))
     else:
         _tell(result)
+
+
+def _enqueue(as_of: datetime | None, agent: str | None, dry_run: bool, as_json: bool) -> None:
+    if dry_run:
+        raise click.UsageError("--dry-run looks on here and now: it does not go with --enqueue")
+    try:
+        request_scan(settings(), as_of, agent)
+    except BackupmonError as error:
+        if as_json:
+            print_json({"error": error.message, "hint": error.hint})
+        fail(error)
+    if as_json:
+        print_json({"enqueued": True, "as_of": iso(as_of)})
+    else:
+        click.echo("A scan is on the queue.")
 
 
 def result_dict(result: ScanResult) -> dict[str, Any]:
@@ -115,10 +141,10 @@ def result_dict(result: ScanResult) -> dict[str, Any]:
 
 
 @contextmanager
-def _progress(shown: bool) -> Iterator[tuple[Any, Any]]:
+def _progress(shown: bool) -> Iterator[Watch | None]:
     """A bar of bytes hashed, on a terminal; elsewhere nothing."""
     if not shown:
-        yield None, None
+        yield None
         return
     with Progress(
         "{task.description}",
@@ -132,11 +158,11 @@ def _progress(shown: bool) -> Iterator[tuple[Any, Any]]:
         task = bar.add_task("hashing", total=0, visible=False)
         expected = [0]
 
-        def on_expected(count: int) -> None:
+        def expect(_entry_ids: Sequence[int], count: int) -> None:
             expected[0] += count
             bar.update(task, total=expected[0], visible=True)
 
-        yield lambda count: bar.advance(task, count), on_expected
+        yield Watch(expect, lambda _entry_ids: lambda count: bar.advance(task, count))
 
 
 def _tell(result: ScanResult) -> None:

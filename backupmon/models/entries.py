@@ -72,6 +72,7 @@ class BackupEntry(Model):
     #: An operator accepted a changed file: it counts as a success for those that follow.
     accepted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
+    #: Who works on it, from before it is measured until its file has arrived (`leases`).
     lease_host: Mapped[str | None] = mapped_column(String(255))
     lease_pid: Mapped[int | None]
     lease_process_start: Mapped[int | None] = mapped_column(BigInteger)
@@ -97,6 +98,12 @@ class BackupEntry(Model):
             "status",
             sqlite_where=text("status = 'PENDING'"),
             postgresql_where=text("status = 'PENDING'"),
+        ),
+        Index(
+            "ix_backup_entries_leased",
+            "lease_host",
+            sqlite_where=text("lease_host IS NOT NULL"),
+            postgresql_where=text("lease_host IS NOT NULL"),
         ),
         # A number once given names folders on disk, so it is never given again.
         {"sqlite_autoincrement": True},

@@ -42,6 +42,8 @@ class ServerCondition(Model):
     subject: Mapped[str] = mapped_column(String(512))
     message: Mapped[str] = mapped_column(Text)
     hint: Mapped[str] = mapped_column(Text, default="")
+    #: Which part meets it, and so can say that it is gone (`ConditionSource`).
+    seen_by: Mapped[str] = mapped_column(String(16), server_default="scan")
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

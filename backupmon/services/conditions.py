@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 import structlog
 from sqlalchemy import select
@@ -10,14 +12,27 @@ from sqlalchemy import select
 from backupmon.core.statuses import Status
 from backupmon.core.words import human_span
 from backupmon.extensions import db
-from backupmon.models import BackupEntry, ServerCondition, StoredBackup, StoredState
+from backupmon.models import BackupEntry, ScanRun, ServerCondition, StoredBackup, StoredState
 from backupmon.services.context import Scan
 from backupmon.storage.faults import ServerFault
 
 log = structlog.get_logger()
 
+#: Any number but those of other locks will do ("cond" in ASCII).
+_ALONE = 0x636F6E64
 #: An entry should not wait, nor a file be on its way, for longer than this.
 STUCK_AFTER = timedelta(hours=1)
+
+
+class SeenBy(StrEnum):
+    """Which part meets a condition, and so can say that it is gone."""
+
+    #: Intake, recovery, and what is found overdue.
+    SCAN = "scan"
+    #: Measuring and putting away, wherever that is done.
+    VERIFY = "verify"
+    #: Those that ask for the queue.
+    BACKGROUND = "background"
 
 
 #: A report that is being written. Nothing is wrong with that until it lasts.
@@ -82,25 +97,66 @@ def _stuck(code: str, entry_id: int, words: str) -> ServerFault:
     )
 
 
-def record_conditions(scan: Scan) -> None:
+def record_conditions(scan: Scan, looked: Collection[SeenBy]) -> None:
     """Begin the conditions that this scan met, renew those it met again, end the others.
 
-    A scan of one agent ends nothing: it has not looked everywhere.
+    Parameters
+    ----------
+    looked:
+        Whose conditions the scan would have met again: it ends no others. A scan of one agent
+        ends nothing, since it has not looked everywhere.
     """
-    with scan.recording():
+    with scan.recording(_ALONE):
+        rest = {(c.code, c.subject): c for c in _all_open()}
+        for fault in scan.faults:
+            known = rest.pop((fault.code, fault.subject[:512]), None)
+            _begin_or_renew(scan, fault, known, SeenBy.SCAN)
+        for condition in rest.values() if scan.agent is None else ():
+            if condition.seen_by in looked:
+                _end(condition, scan.real_now)
+
+
+def end_outlived(scan: Scan) -> None:
+    """End what others met while they verified, and did not meet again.
+
+    To be called when all that was handed over before has been verified: then whatever is still
+    true was met again after the last scan had begun.
+    """
+    scans = select(ScanRun.started_at).where(ScanRun.state == "done", ScanRun.agent.is_(None))
+    began = db.session.scalar(scans.order_by(ScanRun.id.desc()).limit(1))
+    with scan.recording(_ALONE):
+        for condition in _all_open():
+            met = condition.seen_by == SeenBy.VERIFY
+            if met and began is not None and condition.last_seen_at < began:
+                _end(condition, scan.real_now)
+
+
+def note_conditions(scan: Scan) -> None:
+    """Begin or renew what was met while verifying, apart from a scan; it ends nothing."""
+    if not scan.faults:
+        return
+    with scan.recording(_ALONE):
         known = {(c.code, c.subject): c for c in _all_open()}
         for fault in scan.faults:
-            _begin_or_renew(scan, fault, known.pop((fault.code, fault.subject[:512]), None))
-        for condition in known.values() if scan.agent is None else ():
-            condition.ended_at = scan.real_now
-            log.info("condition.ended", code=condition.code, subject=condition.subject)
+            found = known.get((fault.code, fault.subject[:512]))
+            _begin_or_renew(scan, fault, found, SeenBy.VERIFY)
 
 
-def _begin_or_renew(scan: Scan, fault: ServerFault, known: ServerCondition | None) -> None:
+def _end(condition: ServerCondition, now: datetime) -> None:
+    condition.ended_at = now
+    log.info("condition.ended", code=condition.code, subject=condition.subject)
+
+
+def _begin_or_renew(
+    scan: Scan, fault: ServerFault, known: ServerCondition | None, seen_by: SeenBy
+) -> None:
     if fault.code != SETTLING:
         log.error("condition", code=fault.code, subject=fault.subject, message=fault.message)
     if known is not None:
         known.last_seen_at, known.message, known.hint = scan.real_now, fault.message, fault.hint
+        if seen_by is SeenBy.VERIFY:
+            # Even where a scan meets it too, only they can say that it is gone.
+            known.seen_by = seen_by.value
         return
     db.session.add(
         ServerCondition(
@@ -108,6 +164,7 @@ def _begin_or_renew(scan: Scan, fault: ServerFault, known: ServerCondition | Non
             subject=fault.subject[:512],
             message=fault.message,
             hint=fault.hint,
+            seen_by=seen_by.value,
             started_at=scan.real_now,
             last_seen_at=scan.real_now,
         )

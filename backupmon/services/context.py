@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from backupmon.config import Settings
-from backupmon.core.errors import TemplateError
+from backupmon.core.errors import BackupmonError, TemplateError
 from backupmon.core.waiting import Patience
 from backupmon.extensions import begin_write, db
 from backupmon.storage.faults import ServerFault, server_fault
@@ -18,8 +18,45 @@ from backupmon.storage.folders import NotAFolderError
 from backupmon.storage.listing import DepositListing
 from backupmon.storage.measure import Look
 
-#: Called with (what, bytes done, bytes in all) as files are read.
+#: Called with the bytes of each chunk as files are read.
 Progress = Callable[[int], None]
+
+
+class GivenBackError(BackupmonError):
+    """The reading of a file was broken off, because the process is to end."""
+
+
+def _never() -> bool:
+    return False
+
+
+def _nothing() -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Who looks on while files are read, and may end it.
+
+    Parameters
+    ----------
+    expect:
+        Told before a file is read: the entries that wait for it, and the bytes there are to read.
+    reading:
+        Gives for the entries that wait for a file what is to be told of each chunk.
+    done:
+        Told when the file has been read, or not.
+    tick:
+        Called about twice a second while there is anything under way.
+    stopping:
+        Whether to begin nothing more, and to give back what is not concluded.
+    """
+
+    expect: Callable[[Sequence[int], int], None] = lambda _ids, _total: None
+    reading: Callable[[Sequence[int]], Progress | None] = lambda _ids: None
+    done: Callable[[Sequence[int]], None] = lambda _ids: None
+    tick: Callable[[], None] = _nothing
+    stopping: Callable[[], bool] = _never
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +97,8 @@ class Scan:
         How many files are measured at once.
     dry_run:
         Nothing is moved, and nothing recorded.
-    on_bytes:
-        Told of every chunk that was read.
+    watch:
+        Who looks on, and may end it.
     """
 
     settings: Settings
@@ -72,8 +109,7 @@ class Scan:
     agent: str | None = None
     workers: int = 1
     dry_run: bool = False
-    on_bytes: Progress | None = None
-    on_expected: Progress | None = None
+    watch: Watch = field(default_factory=Watch)
     counts: Counter[str] = field(default_factory=Counter)
     faults: list[ServerFault] = field(default_factory=list)
     concluded: list[int] = field(default_factory=list)
@@ -147,10 +183,10 @@ class Scan:
         self.unseen |= agents
 
     @contextlib.contextmanager
-    def recording(self) -> Iterator[None]:
+    def recording(self, alone: int | None = None) -> Iterator[None]:
         """One durable transaction; in a dry run it is only kept for the steps that follow."""
         if not self.dry_run:
-            begin_write()
+            begin_write(alone)
         try:
             yield
             if self.dry_run:

@@ -27,7 +27,8 @@ def measure_groups(scan: Scan, groups: list[StagedGroup]) -> None:
     def look(group: StagedGroup) -> Look | ServerFault:
         assert scan.roots.deposit is not None
         try:
-            found = measure(scan.roots.deposit, group, scan.patience, scan.on_bytes, touch=False)
+            progress = scan.watch.reading([one.entry_id for one in group.waiting])
+            found = measure(scan.roots.deposit, group, scan.patience, progress, touch=False)
         except ServerFault as fault:
             return fault
         found.close()

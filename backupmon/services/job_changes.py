@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, select
 
 from backupmon.core.job_spec import EDITABLE, FieldFault, JobDefaults, JobSpec, agent_key
 from backupmon.core.text import one_line
@@ -30,7 +30,7 @@ from backupmon.services.job_drafts import (
 from backupmon.services.job_state import restart_cycles
 
 #: Any number but the scan's will do ("jobs" in ASCII).
-_ADVISORY_KEY = 0x6A6F6273
+_ALONE = 0x6A6F6273
 #: Variables that one statement may safely have.
 _MOST_VARIABLES = 500
 
@@ -46,9 +46,7 @@ class Outcome:
 
 def begin_change() -> None:
     """Begin a transaction that changes jobs; one at a time, so that what it checked stays true."""
-    begin_write()
-    if db.engine.dialect.name == "postgresql":
-        db.session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_KEY})
+    begin_write(alone=_ALONE)
 
 
 def put_jobs(
@@ -160,7 +158,8 @@ def _known_jobs(pairs: Iterable[Pair | None]) -> dict[Pair, ExpectedBackupJob]:
     for start in range(0, len(keys), _MOST_VARIABLES):
         chunk = keys[start : start + _MOST_VARIABLES]
         query = select(ExpectedBackupJob).where(ExpectedBackupJob.agent_key.in_(chunk))
-        for job in db.session.scalars(query.with_for_update()):
+        # In the order of ids, as everybody who locks several.
+        for job in db.session.scalars(query.order_by(ExpectedBackupJob.id).with_for_update()):
             known[job.agent_key, job.database_name] = job
     return known
 

@@ -14,6 +14,21 @@ from backupmon.models import BackupEntry, ExpectedBackupJob
 from backupmon.models.columns import UtcDateTime
 
 
+def lock_jobs(job_ids: Iterable[int]) -> list[ExpectedBackupJob]:
+    """The jobs as they are now, nobody else's to change until the transaction ends.
+
+    In the order of their ids, so that two that lock several never wait for each other.
+    """
+    query = (
+        select(ExpectedBackupJob)
+        .where(ExpectedBackupJob.id.in_(set(job_ids)))
+        .order_by(ExpectedBackupJob.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    return list(db.session.scalars(query))
+
+
 def open_cycle(job: ExpectedBackupJob, cycle: Cycle) -> None:
     """Let `cycle` be the one that the job is next judged overdue by."""
     job.expected_due_at = cycle.due

@@ -85,7 +85,6 @@ def conclude(
     if measurement is not None:
         entry.server_calculated_staged_hash = measurement.sha256
         entry.server_calculated_staged_size = measurement.size
-    entry.lease_host = entry.lease_pid = entry.lease_process_start = entry.lease_until = None
     entry.job.last_checked_timestamp = scan.now
     if verdict.status is Status.SUCCESS:
         note_success(entry)

@@ -1,15 +1,18 @@
 """Leases on entries: who works on which, so that none is worked on twice.
 
 A lease names host, process and process start. It is void at once when that process is dead on
-this host, else when its time is up by the database's clock.
+this host, else when its time is up by the database's clock. It lasts from before the entry's
+file is measured until the file has arrived, so beyond the verdict. Which entries may be taken
+is decided in `taking`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 
 from backupmon.core.statuses import Status
 from backupmon.extensions import begin_write, db
@@ -20,19 +23,30 @@ LEASE_FOR = timedelta(seconds=90)
 #: Well before the lease ends, so that a busy moment loses nothing.
 RENEW_EVERY = timedelta(seconds=30)
 _BATCH = 500
+#: Any number but those of other locks will do ("leas" in ASCII).
+_ALONE = 0x6C656173
+
+#: The columns that `is_void` wants.
+LEASE_COLUMNS = (
+    BackupEntry.lease_host,
+    BackupEntry.lease_pid,
+    BackupEntry.lease_process_start,
+    BackupEntry.lease_until,
+)
 
 
-def take_leases(entry_ids: Sequence[int]) -> set[int]:
-    """Lease those of `entry_ids` that wait and that nobody else works on; gives their ids."""
-    me, taken = this_process(), set[int]()
-    for start in range(0, len(entry_ids), _BATCH):
-        begin_write()
-        now = database_now()
-        free = _free(entry_ids[start : start + _BATCH], me, now)
-        _write(free, me, now + LEASE_FOR)
-        db.session.commit()
-        taken |= set(free)
-    return taken
+def begin_taking() -> datetime:
+    """Begin a transaction that takes leases, one at a time; gives the database's clock.
+
+    What is free is told by several rows together, so two that take must not overlap.
+    """
+    begin_write(alone=_ALONE)
+    return database_now()
+
+
+def lease(entry_ids: Sequence[int], now: datetime) -> None:
+    """Lease `entry_ids` to this process, in the transaction that found them free."""
+    _write(entry_ids, this_process(), now + LEASE_FOR)
 
 
 def still_mine(entry_ids: Sequence[int]) -> set[int]:
@@ -41,35 +55,43 @@ def still_mine(entry_ids: Sequence[int]) -> set[int]:
     A process that was held up for longer than its lease, or lost its lock with the database's
     connection, must not conclude what another has taken over.
     """
-    me, mine = this_process(), set[int]()
-    for start in range(0, len(entry_ids), _BATCH):
-        query = (
-            select(BackupEntry.id)
-            .where(
-                BackupEntry.id.in_(entry_ids[start : start + _BATCH]),
-                BackupEntry.status == Status.PENDING.value,
-                BackupEntry.lease_host == me.host,
-                BackupEntry.lease_pid == me.pid,
-                BackupEntry.lease_process_start == me.start,
-            )
-            .with_for_update()
-        )
-        mine |= set(db.session.scalars(query))
+    mine = set[int]()
+    for query in _mine(entry_ids):
+        pending = query.where(BackupEntry.status == Status.PENDING.value)
+        mine |= set(db.session.scalars(pending))
     return mine
 
 
 def renew_leases(entry_ids: Sequence[int]) -> None:
     """Hold on to those leases on `entry_ids` that are still ours."""
     begin_write()
-    _write(sorted(still_mine(entry_ids)), this_process(), database_now() + LEASE_FOR)
+    until = database_now() + LEASE_FOR
+    for query in _mine(entry_ids):
+        _write(db.session.scalars(query).all(), this_process(), until)
     db.session.commit()
 
 
 def drop_leases(entry_ids: Sequence[int]) -> None:
     """Give those that are still ours back, for another to take."""
+    if not entry_ids:
+        return
     begin_write()
-    _write(sorted(still_mine(entry_ids)), None, None)
+    for query in _mine(entry_ids):
+        _write(db.session.scalars(query).all(), None, None)
     db.session.commit()
+
+
+def clear_void_leases() -> int:
+    """Forget the leases of the dead; gives how many there were.
+
+    Whoever works leaves no lease behind, so each is the trace of a process that was killed.
+    """
+    me, now = this_process(), begin_taking()
+    query = select(BackupEntry.id, *LEASE_COLUMNS).where(BackupEntry.lease_host.is_not(None))
+    void = [row.id for row in db.session.execute(query) if is_void(row, me, now)]
+    _write(void, None, None)
+    db.session.commit()
+    return len(void)
 
 
 def database_now() -> datetime:
@@ -81,33 +103,35 @@ def database_now() -> datetime:
     return moment
 
 
-def _free(entry_ids: Sequence[int], me: ProcessName, now: datetime) -> list[int]:
-    rows = db.session.execute(
-        select(
-            BackupEntry.id,
-            BackupEntry.lease_host,
-            BackupEntry.lease_pid,
-            BackupEntry.lease_process_start,
-            BackupEntry.lease_until,
-        )
-        .where(BackupEntry.id.in_(entry_ids), BackupEntry.status == Status.PENDING.value)
-        .order_by(BackupEntry.id)
-        .with_for_update()
-    )
-    return [row.id for row in rows if _void(row, me, now)]
-
-
-def _void(row: object, me: ProcessName, now: datetime) -> bool:
+def is_void(row: Any, me: ProcessName, now: datetime) -> bool:
+    """Whether the lease in `row` (with `LEASE_COLUMNS`) keeps nobody from taking the entry."""
     host, pid, start, until = (
-        getattr(row, "lease_host", None),
-        getattr(row, "lease_pid", None),
-        getattr(row, "lease_process_start", None),
-        getattr(row, "lease_until", None),
+        row.lease_host,
+        row.lease_pid,
+        row.lease_process_start,
+        row.lease_until,
     )
     if host is None or pid is None or start is None or until is None or until <= now:
         return True
     holder = ProcessName(host, pid, start)
     return holder == me or holder.alive() is False
+
+
+def _mine(entry_ids: Sequence[int]) -> Iterator[Select[int]]:
+    """Queries for those of `entry_ids` that are leased to this process, locked."""
+    me = this_process()
+    for start in range(0, len(entry_ids), _BATCH):
+        yield (
+            select(BackupEntry.id)
+            .where(
+                BackupEntry.id.in_(entry_ids[start : start + _BATCH]),
+                BackupEntry.lease_host == me.host,
+                BackupEntry.lease_pid == me.pid,
+                BackupEntry.lease_process_start == me.start,
+            )
+            .order_by(BackupEntry.id)
+            .with_for_update()
+        )
 
 
 def _write(entry_ids: Sequence[int], holder: ProcessName | None, until: datetime | None) -> None:

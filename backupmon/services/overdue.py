@@ -16,7 +16,12 @@ from backupmon.extensions import db
 from backupmon.models import AgentReport, BackupEntry, ExpectedBackupJob
 from backupmon.services.conditions import SETTLING, settling_since
 from backupmon.services.context import Scan
-from backupmon.services.job_state import open_cycle, refresh_states, restart_cycles
+from backupmon.services.job_state import (
+    lock_jobs,
+    open_cycle,
+    refresh_states,
+    restart_cycles,
+)
 from backupmon.services.judging import conclude
 from backupmon.storage.faults import ServerFault
 
@@ -35,7 +40,7 @@ def resume_paused(scan: Scan) -> None:
             ExpectedBackupJob.is_active.is_(False),
             ExpectedBackupJob.paused_until <= scan.now,
         )
-        for job in db.session.scalars(query):
+        for job in db.session.scalars(query.with_for_update()):
             job.is_active, job.paused_until = True, None
             job.updated_at = scan.real_now
             restart_cycles(job, scan.now)
@@ -54,7 +59,9 @@ def withdraw_premature(scan: Scan) -> None:
             BackupEntry.by_deadline.is_(True), BackupEntry.cycle_deadline_at > moment
         )
         touched: dict[int, ExpectedBackupJob] = {}
-        for entry in db.session.scalars(query):
+        premature = list(db.session.scalars(query))
+        lock_jobs(entry.expected_job_id for entry in premature)
+        for entry in premature:
             job = entry.job
             touched[job.id] = job
             if job.expected_due_at is None or entry.cycle_due_at < job.expected_due_at:
@@ -74,14 +81,17 @@ def judge_overdue_jobs(scan: Scan) -> None:
     ids = list(db.session.scalars(_overdue(scan)))
     for start in range(0, len(ids), _BATCH):
         with scan.recording():
-            query = select(ExpectedBackupJob).where(
-                ExpectedBackupJob.id.in_(ids[start : start + _BATCH])
-            )
-            jobs = [j for j in db.session.scalars(query) if j.agent_key not in held_back]
+            # A worker may have concluded one just now: it is looked at as it is by then.
+            locked = lock_jobs(ids[start : start + _BATCH])
+            jobs = [j for j in locked if _is_overdue(scan, j) and j.agent_key not in held_back]
             for job in jobs:
                 _enter_missed(scan, job)
             refresh_states(jobs)
     _note_checked(scan, held_back)
+
+
+def _is_overdue(scan: Scan, job: ExpectedBackupJob) -> bool:
+    return job.is_active and job.deadline_at is not None and job.deadline_at < scan.now
 
 
 def _overdue(scan: Scan) -> Select[int]:
@@ -218,16 +228,21 @@ def _early_end(job: ExpectedBackupJob, cycle: Cycle) -> datetime | None:
 
 
 def _note_checked(scan: Scan, held_back: set[str]) -> None:
-    """The jobs that are on time were looked at too."""
-    statement = update(ExpectedBackupJob).where(
+    """The jobs that are on time were looked at too.
+
+    One that is being concluded at this moment is left to that: it is noted there.
+    """
+    on_time = select(ExpectedBackupJob.id).where(
         ExpectedBackupJob.is_active.is_(True),
         ExpectedBackupJob.deleted_at.is_(None),
         ExpectedBackupJob.deadline_at >= scan.now,
     )
     if scan.agent is not None:
-        statement = statement.where(ExpectedBackupJob.agent_key == scan.agent)
+        on_time = on_time.where(ExpectedBackupJob.agent_key == scan.agent)
     if held_back:
-        statement = statement.where(ExpectedBackupJob.agent_key.not_in(held_back))
+        on_time = on_time.where(ExpectedBackupJob.agent_key.not_in(held_back))
+    unlocked = on_time.with_for_update(skip_locked=True)
+    statement = update(ExpectedBackupJob).where(ExpectedBackupJob.id.in_(unlocked))
     with scan.recording():
         db.session.execute(
             statement.values(last_checked_timestamp=scan.now).execution_options(

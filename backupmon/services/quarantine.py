@@ -19,6 +19,7 @@ from backupmon.extensions import begin_write, db
 from backupmon.models import BackupEntry, StoredBackup, StoredState
 from backupmon.services.audit import Act, record_acts
 from backupmon.services.context import Scan
+from backupmon.services.job_state import lock_jobs
 from backupmon.services.judging import note_success
 from backupmon.services.locking import ScanLock
 from backupmon.services.promotion import VALIDATED, final_path
@@ -118,6 +119,7 @@ def _find(entry_id: int) -> StoredBackup:
         raise NotFoundError(
             f"nothing of entry {entry_id} lies in quarantine", "flask quarantine list shows it"
         )
+    lock_jobs([row.expected_job_id])
     return row
 
 

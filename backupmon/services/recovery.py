@@ -7,7 +7,8 @@ staged; whichever it is, the step that was cut off is done again or found done.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 
 import structlog
@@ -19,6 +20,7 @@ from backupmon.core.statuses import Status
 from backupmon.extensions import db
 from backupmon.models import BackupEntry, StoredBackup, StoredState
 from backupmon.services.context import Scan
+from backupmon.services.leases import clear_void_leases, drop_leases
 from backupmon.services.promotion import (
     QUARANTINE,
     Placement,
@@ -27,6 +29,7 @@ from backupmon.services.promotion import (
     put_away,
     quarantine_name,
 )
+from backupmon.services.taking import take_idle
 from backupmon.storage.claims import (
     claim_again,
     claimed_entries,
@@ -47,17 +50,38 @@ def recover(scan: Scan) -> None:
     roots = scan.roots
     if scan.dry_run or None in (roots.deposit, roots.validated, roots.quarantine):
         return
-    for row in _moving():
-        with scan.noting(row.path):
-            placement = _finish(scan, row)
-            if placement is not None:
-                finish_placements(scan, [placement])
-                scan.counts["recovered"] += placement.fault is None
+    if clear_void_leases():
+        # A process that worked on something was killed, whether or not it was a scan.
+        scan.after_crash = True
+    with _taken([row.entry_id for row in _moving()]) as ours:
+        for row in _moving():
+            if row.entry_id in ours:
+                _go_on(scan, row)
     with scan.noting(f"DEPOSIT_ROOT/{CLAIMED}"):
         _tidy_claimed(scan)
     if scan.after_crash:
         with scan.noting("VALIDATED_ROOT"):
             _tidy_validated(scan)
+
+
+@contextmanager
+def _taken(entry_ids: Sequence[int]) -> Iterator[set[int]]:
+    """Those of `entry_ids` that nobody else works on, ours until the end."""
+    ours = take_idle(entry_ids)
+    try:
+        yield ours
+    finally:
+        db.session.rollback()
+        drop_leases(sorted(ours))
+
+
+def _go_on(scan: Scan, row: StoredBackup) -> None:
+    """Finish the step that was cut off."""
+    with scan.noting(row.path):
+        placement = _finish(scan, row)
+        if placement is not None:
+            finish_placements(scan, [placement])
+            scan.counts["recovered"] += placement.fault is None
 
 
 def _tidy_validated(scan: Scan) -> None:
@@ -68,8 +92,10 @@ def _tidy_validated(scan: Scan) -> None:
     """
     root = scan.roots.validated
     assert root is not None
+    # Listed before the rows are read: a copy that another process begins in between is not in it.
+    incoming = names_below(root, (INCOMING,))
     moving = {str(row.entry_id) for row in _moving()}
-    for name in names_below(root, (INCOMING,)):
+    for name in incoming:
         if name.isdecimal() and name not in moving:
             remove_at(root, (INCOMING, name))
     for job in names_below(root, (PREVIOUS,)):
@@ -190,18 +216,22 @@ def _tidy_claimed(scan: Scan) -> None:
     """Empty what is left in the claimed folders of entries that are done with."""
     deposit = scan.roots.deposit
     assert deposit is not None
-    for entry_id in claimed_entries(deposit):
-        entry = db.session.get(BackupEntry, entry_id)
-        if entry is None:
-            scan.note(_orphan(entry_id))
-            continue
-        with scan.noting(f"DEPOSIT_ROOT/{CLAIMED}/{entry_id}"):
-            for place in staged_places(scan, entry):
-                restore_original(deposit, entry_id, place)
-        if entry.status == Status.PENDING.value:
-            continue
-        if claimed_name(deposit, entry_id) is None:
-            clear_folder(deposit, entry_id)
+    there = list(claimed_entries(deposit))
+    with _taken(there) as ours:
+        for entry_id in there:
+            entry = db.session.get(BackupEntry, entry_id, populate_existing=True)
+            if entry is None:
+                scan.note(_orphan(entry_id))
+            elif entry_id in ours:
+                _tidy_claim(scan, deposit, entry)
+
+
+def _tidy_claim(scan: Scan, deposit: int, entry: BackupEntry) -> None:
+    with scan.noting(f"DEPOSIT_ROOT/{CLAIMED}/{entry.id}"):
+        for place in staged_places(scan, entry):
+            restore_original(deposit, entry.id, place)
+    if entry.status != Status.PENDING.value and claimed_name(deposit, entry.id) is None:
+        clear_folder(deposit, entry.id)
 
 
 def _orphan(entry_id: int) -> ServerFault:

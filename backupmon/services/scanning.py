@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -18,8 +18,14 @@ from backupmon.config import Settings
 from backupmon.core.job_spec import agent_key
 from backupmon.extensions import begin_write, db
 from backupmon.models import BackupEntry, ScanRun
-from backupmon.services.conditions import SETTLING, note_stuck, record_conditions
-from backupmon.services.context import OpenRoots, Progress, Scan
+from backupmon.services.conditions import (
+    SETTLING,
+    SeenBy,
+    end_outlived,
+    note_stuck,
+    record_conditions,
+)
+from backupmon.services.context import OpenRoots, Scan, Watch
 from backupmon.services.dry_run import measure_groups
 from backupmon.services.intake import take_in_reports
 from backupmon.services.locking import ScanLock
@@ -27,7 +33,7 @@ from backupmon.services.numbering import skip_used_numbers
 from backupmon.services.overdue import judge_overdue_jobs, resume_paused, withdraw_premature
 from backupmon.services.recovery import recover
 from backupmon.services.roots import all_roots, open_roots
-from backupmon.services.verification import pending_groups, verify_pending
+from backupmon.services.verification import idle_entries, pending_groups, verify_pending
 from backupmon.storage.clock import filesystem_now
 from backupmon.storage.faults import ServerFault
 
@@ -75,19 +81,37 @@ class ScanResult:
     dry_run: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class HandOver:
+    """How a scan lets others verify.
+
+    Parameters
+    ----------
+    give:
+        Told the ids of the entries that wait.
+    done:
+        Whether all that was given before has been worked on.
+    """
+
+    give: Callable[[list[int]], None]
+    done: Callable[[], bool]
+
+
 def run_scan(
     settings: Settings,
     options: ScanOptions,
     *,
-    on_bytes: Progress | None = None,
-    on_expected: Progress | None = None,
+    watch: Watch | None = None,
+    hand_over: HandOver | None = None,
 ) -> ScanResult:
     """Do one scan in this process.
 
     Parameters
     ----------
-    on_bytes, on_expected:
-        Told of every chunk that was read, and of the bytes that there are to read.
+    watch:
+        Who looks on while files are read, and may end it.
+    hand_over:
+        Verifies what waits, elsewhere; None verifies it here.
 
     Raises
     ------
@@ -103,10 +127,13 @@ def run_scan(
         with structlog.contextvars.bound_contextvars(scan=run.id if run else "dry"):
             try:
                 scan = prepare_scan(settings, options, started_at, moment)
-                scan.on_bytes, scan.on_expected = on_bytes, on_expected
+                scan.watch = watch or scan.watch
                 scan.after_crash = after_crash
                 try:
-                    (_rehearse if options.dry_run else _steps)(scan)
+                    if options.dry_run:
+                        _rehearse(scan)
+                    else:
+                        _steps(scan, hand_over)
                     result = _result(scan, run, started_at)
                 finally:
                     scan.roots.close()
@@ -117,18 +144,31 @@ def run_scan(
             return result
 
 
-def _steps(scan: Scan) -> None:
+def _steps(scan: Scan, hand_over: HandOver | None) -> None:
     log.info("scan.began", moment=scan.now.isoformat(), agent=scan.agent)
     resume_paused(scan)
     withdraw_premature(scan)
     recover(scan)
     take_in_reports(scan)
-    verify_pending(scan)
+    if hand_over is None:
+        verify_pending(scan)
+    else:
+        _give(scan, hand_over)
     judge_overdue_jobs(scan)
     note_stuck(scan)
     _note_clocks(scan)
-    record_conditions(scan)
+    seen_by = {SeenBy.SCAN} if hand_over else {SeenBy.SCAN, SeenBy.VERIFY}
+    record_conditions(scan, seen_by)
     log.info("scan.ended", **dict(sorted(scan.counts.items())))
+
+
+def _give(scan: Scan, hand_over: HandOver) -> None:
+    """Let others verify what waits."""
+    if hand_over.done():
+        end_outlived(scan)
+    waiting = idle_entries(scan)
+    scan.counts["handed_over"] += len(waiting)
+    hand_over.give(waiting)
 
 
 def _rehearse(scan: Scan) -> None:
@@ -148,11 +188,18 @@ def prepare_scan(
     settings: Settings, options: ScanOptions, started_at: datetime, moment: datetime
 ) -> Scan:
     """Open the roots and ask the filesystem's clock; the caller closes `Scan.roots`."""
+    if not options.dry_run:
+        skip_used_numbers(all_roots(settings))
+    return open_scan(settings, options, started_at, moment)
+
+
+def open_scan(
+    settings: Settings, options: ScanOptions, started_at: datetime, moment: datetime
+) -> Scan:
+    """As `prepare_scan`, for a part of a scan that gives no numbers."""
     faults: list[ServerFault] = []
     roots = open_roots(settings, started_at, faults.append, dry_run=options.dry_run)
     clock = started_at
-    if not options.dry_run:
-        skip_used_numbers(all_roots(settings))
     if roots.deposit is not None and not options.dry_run:
         try:
             clock = filesystem_now(roots.deposit)

@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import joinedload
 
 from backupmon.core.errors import TemplateError
@@ -24,20 +24,15 @@ from backupmon.core.paths import deposit_components
 from backupmon.core.statuses import Status
 from backupmon.core.verdict import overtaken
 from backupmon.extensions import db
-from backupmon.models import BackupEntry, ExpectedBackupJob
-from backupmon.services.context import Scan
+from backupmon.models import BackupEntry
+from backupmon.services.context import GivenBackError, Scan
 from backupmon.services.dry_run import dry_result
-from backupmon.services.job_state import refresh_states
+from backupmon.services.job_state import lock_jobs, refresh_states
 from backupmon.services.judging import Case, conclude, judge_cases, section_of
-from backupmon.services.leases import (
-    RENEW_EVERY,
-    drop_leases,
-    renew_leases,
-    still_mine,
-    take_leases,
-)
+from backupmon.services.leases import RENEW_EVERY, drop_leases, renew_leases, still_mine
 from backupmon.services.promotion import Placement, finish_placements, plan_placements, put_away
 from backupmon.services.staged import GroupResult, Judged, StagedGroup, Waiting, inspect
+from backupmon.services.taking import take_pending
 from backupmon.storage.claims import make_folders
 from backupmon.storage.failpoints import failpoint
 from backupmon.storage.faults import ServerFault
@@ -49,6 +44,10 @@ log = structlog.get_logger()
 #: is recorded together: the more there are, the fewer transactions.
 _UNDER_WAY = 400
 _BATCH = 200
+#: How many entries are held in memory at once.
+_AT_ONCE = 2000
+#: How often somebody may be told how far it is, in seconds.
+_TICK = 0.5
 #: How many files are put away at once: that is waiting for the disk, and it likes to be asked
 #: for several things together.
 _MOVERS = 4
@@ -59,28 +58,47 @@ _GATHER = 0.1
 
 def verify_pending(scan: Scan) -> None:
     """Judge every entry that waits, of the scan's agent or of all."""
-    roots = scan.roots
-    if roots.deposit is None or roots.validated is None or roots.quarantine is None:
+    if not _can_verify(scan):
         return
-    ids = pending_entries(scan)
-    leased = set(ids) if scan.dry_run else take_leases(ids)
+    if scan.dry_run:
+        verify_taken(scan, pending_entries(scan))
+        return
+    ids = take_pending(scan.agent)
     try:
-        for start in range(0, len(ids), _BATCH * 10):
-            mine = [i for i in ids[start : start + _BATCH * 10] if i in leased]
-            Verification(scan).run(_load(mine))
+        verify_taken(scan, ids)
     finally:
-        if not scan.dry_run:
-            left = leased - set(scan.concluded)
-            db.session.rollback()
-            drop_leases(sorted(left))
+        db.session.rollback()
+        drop_leases(ids)
+
+
+def _can_verify(scan: Scan) -> bool:
+    roots = scan.roots
+    return None not in (roots.deposit, roots.validated, roots.quarantine)
+
+
+def verify_taken(scan: Scan, ids: Sequence[int]) -> None:
+    """Judge entries that are ours to work on, the oldest report first."""
+    if not _can_verify(scan):
+        return
+    for start in range(0, len(ids), _AT_ONCE):
+        Verification(scan).run(_load(ids[start : start + _AT_ONCE]))
 
 
 def pending_entries(scan: Scan) -> list[int]:
     """The ids of the entries that wait for a verdict, the oldest report first."""
+    return list(db.session.scalars(_pending(scan)))
+
+
+def idle_entries(scan: Scan) -> list[int]:
+    """The ids of those that wait and that nobody works on."""
+    return list(db.session.scalars(_pending(scan).where(BackupEntry.lease_host.is_(None))))
+
+
+def _pending(scan: Scan) -> Select[int]:
     query = select(BackupEntry.id).where(BackupEntry.status == Status.PENDING.value)
     if scan.agent is not None:
         query = query.where(BackupEntry.job.has(agent_key=scan.agent))
-    return list(db.session.scalars(query.order_by(BackupEntry.report_end_at, BackupEntry.id)))
+    return query.order_by(BackupEntry.report_end_at, BackupEntry.id)
 
 
 def _load(ids: Sequence[int]) -> list[BackupEntry]:
@@ -98,16 +116,11 @@ def _load(ids: Sequence[int]) -> list[BackupEntry]:
 
 
 def _load_jobs_again(entries: Iterable[BackupEntry]) -> None:
-    """Read the jobs of `entries` as they are now, in the transaction that will write to them.
+    """Lock and read the jobs of `entries`, in the transaction that will write to them.
 
     The entries themselves are leased: nobody else writes to those.
     """
-    query = (
-        select(ExpectedBackupJob)
-        .where(ExpectedBackupJob.id.in_({entry.expected_job_id for entry in entries}))
-        .execution_options(populate_existing=True)
-    )
-    db.session.scalars(query).all()
+    lock_jobs(entry.expected_job_id for entry in entries)
 
 
 def pending_groups(scan: Scan) -> list[StagedGroup]:
@@ -172,6 +185,10 @@ def _template_fault(entry: BackupEntry, error: TemplateError) -> ServerFault:
     )
 
 
+def _ids_of(group: StagedGroup) -> list[int]:
+    return [one.entry_id for one in group.waiting]
+
+
 def _by_claim(
     entries: Sequence[BackupEntry],
 ) -> tuple[list[BackupEntry], list[BackupEntry]]:
@@ -210,16 +227,18 @@ class Verification:
                 self._submit(pool)
                 self._collect(movers)
                 self._renew()
-        self._conclude_failed(failures)
+        if not self._scan.watch.stopping():
+            self._conclude_failed(failures)
 
     def _expect(self) -> None:
-        """Tell the progress bar how many bytes there are to read, as far as agents say."""
-        if self._scan.on_expected:
-            for group in self._queue:
-                sizes = [w.section.compress_size or 0 for w in group.waiting]
-                self._scan.on_expected(max(sizes))
+        """Tell who looks on how many bytes there are to read, as far as agents say."""
+        for group in self._queue:
+            sizes = [w.section.compress_size or 0 for w in group.waiting]
+            self._scan.watch.expect(_ids_of(group), max(sizes))
 
     def _submit(self, pool: ThreadPoolExecutor) -> None:
+        if self._scan.watch.stopping():
+            self._queue.clear()
         skipped: list[StagedGroup] = []
         chosen: list[StagedGroup] = []
         kept_back: set[int] = set()
@@ -251,7 +270,14 @@ class Verification:
         assert scan.roots.deposit is not None
         if scan.dry_run:
             return dry_result(scan, group)
-        return inspect(scan.roots.deposit, group, scan.patience, scan.on_bytes)
+        ids = _ids_of(group)
+        try:
+            return inspect(scan.roots.deposit, group, scan.patience, scan.watch.reading(ids))
+        except GivenBackError:
+            # Every entry is left as it is, for whoever takes it next.
+            return GroupResult()
+        finally:
+            scan.watch.done(ids)
 
     def _begin(self, jobs: frozenset[int]) -> None:
         for job_id in jobs:
@@ -265,8 +291,9 @@ class Verification:
 
     def _collect(self, pool: ThreadPoolExecutor) -> None:
         under_way: list[Future[Any]] = [*self._inspecting, *self._placing]
-        done, _ = wait(under_way, RENEW_EVERY.total_seconds(), FIRST_COMPLETED)
-        if len(done) < _ENOUGH:
+        self._scan.watch.tick()
+        done, _ = wait(under_way, _TICK, FIRST_COMPLETED)
+        if 0 < len(done) < _ENOUGH:
             wait(under_way, _GATHER)
         arrived = [future for future in self._placing if future.done()]
         if arrived:
@@ -357,5 +384,5 @@ class Verification:
     def _renew(self) -> None:
         if self._scan.dry_run or time.monotonic() - self._renewed_at < RENEW_EVERY.total_seconds():
             return
-        renew_leases(sorted(self._entries.keys() - set(self._scan.concluded)))
+        renew_leases(sorted(self._entries))
         self._renewed_at = time.monotonic()

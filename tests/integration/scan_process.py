@@ -47,7 +47,7 @@ def start_command(
     limits: Limits | None = None,
 ) -> ForkServerProcess:
     """Start ``flask ARGUMENTS``; the caller waits for it or kills it."""
-    values = {k: str(v) for k, v in settings.model_dump().items()}
+    values = {k: str(v) for k, v in settings.model_dump(exclude_none=True).items()}
     given = (values, arguments, points or {}, limits or Limits())
     process = _context.Process(target=_run, args=given, daemon=True)
     process.start()

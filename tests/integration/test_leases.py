@@ -11,7 +11,8 @@ from backupmon.core.statuses import Status
 from backupmon.extensions import begin_write, db
 from backupmon.models import BackupEntry
 from backupmon.services import verification
-from backupmon.services.leases import still_mine, take_leases
+from backupmon.services.leases import still_mine
+from backupmon.services.taking import take_pending
 from backupmon.storage.locks import this_host, this_process
 from tests.integration.conftest import World, at
 from tests.integration.site import section
@@ -59,7 +60,7 @@ def test_a_lease_holds_while_its_process_may_live_and_its_time_is_not_up(
     if start is None:
         start = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
     lease_to(entry, host or this_host(), pid, start, seconds)
-    assert (take_leases([entry.id]) == {entry.id}) is free
+    assert (take_pending() == [entry.id]) is free
 
 
 def test_what_another_has_taken_over_is_not_concluded(
@@ -67,14 +68,14 @@ def test_what_another_has_taken_over_is_not_concluded(
 ) -> None:
     """As after a suspend: the lease ran out and another took the entry, while we measured."""
     entry = waiting_entry(world)
-    take = verification.take_leases
+    take = verification.take_pending
 
-    def take_and_lose(ids: list[int]) -> set[int]:
-        mine = take(ids)
+    def take_and_lose(agent: str | None) -> list[int]:
+        mine = take(agent)
         lease_to(db.session.get_one(BackupEntry, entry.id), "elsewhere/1/2", 7, 7, 60)
         return mine
 
-    monkeypatch.setattr(verification, "take_leases", take_and_lose)
+    monkeypatch.setattr(verification, "take_pending", take_and_lose)
     world.scan(at(12, 5))
     again = world.entry(entry.expected_job_id)
     assert (again.status, again.lease_host) == (Status.PENDING, "elsewhere/1/2")

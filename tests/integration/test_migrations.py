@@ -12,7 +12,7 @@ from sqlalchemy import inspect, text
 
 from backupmon.config import PROJECT_ROOT, Settings
 from backupmon.extensions import db
-from backupmon.services.schema import SchemaError, check_schema, known_revisions, upgrade_schema
+from backupmon.services.schema import SchemaError, check_schema, upgrade_schema
 
 MIGRATIONS = str(PROJECT_ROOT / "migrations")
 
@@ -84,14 +84,11 @@ def test_a_database_of_a_newer_version_is_not_touched(app: Flask) -> None:
     assert "hint: start the newer program" in result.stderr
 
 
-def test_an_older_database_is_named_and_init_brings_it_up(
-    app: Flask, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (older,) = known_revisions() - {"later"}
-    monkeypatch.setattr("backupmon.services.schema.head", lambda: "later")
-    with db.engine.begin() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = :n"), {"n": older})
+def test_an_older_database_is_named_and_init_brings_it_up(app: Flask) -> None:
+    downgrade(directory=MIGRATIONS, revision="-1")
     result = app.test_cli_runner().invoke(args=["scan"])
     assert result.exit_code == 1
     assert "older version" in result.stderr
     assert "flask db upgrade" in result.stderr
+    assert app.test_cli_runner().invoke(args=["init"]).exit_code == 0
+    check_schema()

@@ -46,7 +46,7 @@ class Delivery:
 
     def scan(self, *, held: bool = False) -> Scan:
         """Start ``flask scan --json``; held, it stops with the lock, before it claims a file."""
-        given = {k: str(v) for k, v in self.world.settings.model_dump().items()}
+        given = {k: str(v) for k, v in self.world.settings.model_dump(exclude_none=True).items()}
         environment = {f"BACKUPMON_{name.upper()}": value for name, value in given.items()}
         if held:
             environment["BACKUPMON_FAILPOINTS"] = f"claim.before=pause:{self.flag}"
