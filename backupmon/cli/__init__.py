@@ -11,12 +11,14 @@ from backupmon.cli.jobs import jobs_group
 from backupmon.cli.quarantine import quarantine_group
 from backupmon.cli.reports import reports_group
 from backupmon.cli.scan import scan_command
+from backupmon.cli.up import up_command
 
 
 def register_commands(app: Flask) -> None:
     """Add every command to ``flask``."""
     for command in (
         init_command,
+        up_command,
         scan_command,
         jobs_group,
         history_command,

@@ -1,0 +1,161 @@
+"""``flask up``: the whole server in one terminal."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import click
+
+from backupmon.cli.edge import settings, told_plainly
+from backupmon.config import Settings, unknown_settings
+from backupmon.core.errors import BackupmonError
+from backupmon.core.text import clean
+from backupmon.extensions import db
+from backupmon.services.roots import mark_roots
+from backupmon.services.schema import upgrade_schema
+from backupmon.storage.locks import FileLock
+from backupmon.supervision.parts import Part, scheduler_part, web_part, worker_parts
+from backupmon.supervision.redis_server import redis_command, set_aside, wait_for_redis
+from backupmon.supervision.supervisor import Supervisor
+
+_REDIS = "redis"
+_COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_green")
+#: Seconds that the embedded Redis has for reading what it kept.
+_REDIS_SECONDS = 20.0
+#: Deaths in a row after which it is taken that Redis cannot read what it kept.
+_UNREADABLE_AFTER = 2
+
+
+@click.command("up")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8000,
+    show_default=True,
+    help="Port to listen on; 0 takes a free one.",
+)
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=min(4, os.cpu_count() or 1),
+    show_default=True,
+    help="How many files to hash at once.",
+)
+@told_plainly
+def up_command(host: str, port: int, workers: int) -> None:
+    """Start everything: database, queue, pages, workers, scheduler. Ctrl-C stops all of it."""
+    configuration = settings()
+    for sentence in unknown_settings():
+        click.secho(f"warning: {sentence}", fg="yellow", err=True)
+    with _only_one(configuration), _listening(host, port) as listener:
+        upgrade_schema()
+        mark_roots(configuration, datetime.now(UTC))
+        db.engine.dispose()
+        _run(configuration, listener, workers)
+
+
+@contextmanager
+def _only_one(configuration: Settings) -> Iterator[None]:
+    lock = FileLock(configuration.data_dir / "up.lock")
+    if not lock.acquire(str(os.getpid())):
+        raise BackupmonError(
+            f"flask up runs already for {configuration.data_dir}, process {lock.word()}",
+            "stop that one first, or set another BACKUPMON_DATA_DIR",
+        )
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket that listens, before anything is started that would have to be stopped again."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.create_server(address[:2], family=family, backlog=128)
+    except OSError as error:
+        raise BackupmonError(
+            f"{host}:{port} cannot be listened on: {error.strerror or error}",
+            "choose another with --port, or stop what is there",
+        ) from error
+    with listener:
+        yield listener
+
+
+def _run(configuration: Settings, listener: socket.socket, workers: int) -> None:
+    log = _Log(sys.stdout.isatty())
+
+    def on_death(part: Part, deaths: int) -> None:
+        if part.name == _REDIS and deaths >= _UNREADABLE_AFTER:
+            aside = set_aside(configuration, time.time())
+            if aside is not None:
+                log.say(_REDIS, f"what it kept is set aside in {aside}; scans fill the queue")
+
+    supervisor = Supervisor(log.say, on_death)
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, supervisor.request_stop)
+    try:
+        _start_queue(configuration, supervisor, log)
+        if not supervisor.stopping:
+            listener.set_inheritable(True)
+            # Two, so that one long request holds up nobody.
+            supervisor.start([web_part(listener.fileno(), 2)])
+            supervisor.start([*worker_parts(workers), scheduler_part()])
+            log.say("up", f"open {_address(listener)} in a browser; Ctrl-C stops everything")
+        supervisor.watch()
+    finally:
+        log.say("up", "stopping")
+        supervisor.stop()
+    log.say("up", "stopped")
+
+
+def _start_queue(configuration: Settings, supervisor: Supervisor, log: _Log) -> None:
+    """Start the embedded Redis, or look whether the one that is set answers."""
+    url = configuration.queue_url
+    if configuration.redis_url is not None:
+        if not wait_for_redis(url, seconds=0, alive=lambda: True):
+            log.say("up", "BACKUPMON_REDIS_URL does not answer; the pages go on without it")
+        return
+    supervisor.start([Part(_REDIS, tuple(redis_command(configuration)), last=True)])
+
+    def waiting() -> bool:
+        supervisor.look()
+        return not supervisor.stopping
+
+    if not wait_for_redis(url, seconds=_REDIS_SECONDS, alive=waiting) and not supervisor.stopping:
+        log.say("up", "the embedded Redis does not answer yet; the pages go on without it")
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    host = "localhost" if host in ("0.0.0.0", "::") else host  # noqa: S104
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
+
+
+class _Log:
+    """One log of several parts: each line bears the name of its part, in its colour."""
+
+    def __init__(self, coloured: bool) -> None:
+        self._coloured = coloured
+        self._lock = threading.Lock()
+        self._colours: dict[str, str] = {}
+
+    def say(self, name: str, line: str) -> None:
+        """Write a line."""
+        colour = self._colours.setdefault(name, _COLOURS[len(self._colours) % len(_COLOURS)])
+        with self._lock:
+            click.echo(
+                f"{click.style(f'{name:9}', fg=colour)} | {clean(line, 20_000)}",
+                color=self._coloured,
+            )
+            sys.stdout.flush()
