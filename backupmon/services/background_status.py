@@ -130,7 +130,7 @@ def _workers(redis: Redis) -> list[WorkerStatus]:
         WorkerStatus(
             worker.name,
             tuple(worker.queue_names()),
-            str(worker.get_state()),  # type: ignore[no-untyped-call]
+            str(worker.get_state()),
             worker.last_heartbeat,
         )
         for worker in sorted(found, key=lambda worker: worker.name)

@@ -90,9 +90,9 @@ def read_through(
         for reader in readers:
             reader.feed(chunk)
         total += count
-        failpoint("measure.chunk")
         if progress:
             progress(count)
+        failpoint("measure.chunk")
         if limit is not None and total > limit:
             break
     return total
