@@ -1,4 +1,4 @@
-# make run    set everything up, make the demo set, and do one scan of it
+# make run    set everything up, make the demo set, and start the server (PORT=8000, HOST=127.0.0.1)
 # make test   set everything up, and pass linters, types, the map and the tests
 # make bench  the figures of docs/performance.md
 
@@ -7,15 +7,15 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 FLASK  := $(BIN)/flask
 TESTS  ?= tests
+HOST   ?= 127.0.0.1
+PORT   ?= 8000
 
 .PHONY: run test lint check bench requirements clean
 
 run: $(VENV)/.run
 	$(FLASK) init
 	$(FLASK) demo --if-empty
-	BACKUPMON_SETTLE_SECONDS=0 $(FLASK) scan
-	@echo
-	@echo "Look on with:  $(FLASK) jobs list   and   $(FLASK) history JOB_ID"
+	exec $(FLASK) up --host $(HOST) --port $(PORT)
 
 test: lint
 	$(BIN)/pytest -n auto --dist worksteal $(TESTS)

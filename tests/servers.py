@@ -1,7 +1,9 @@
 """Servers and programs of this machine that some tests need, and databases of a test's own.
 
 ``BACKUPMON_TEST_POSTGRES_URL`` (``postgresql://USER@HOST/NAME``, a superuser) and
-``BACKUPMON_TEST_MARIADB_HOST`` (root without a password, over TCP) name the servers. What is
+``BACKUPMON_TEST_MARIADB_HOST`` (root without a password, over TCP) and
+``BACKUPMON_TEST_REDIS_URL`` (``redis://HOST:PORT``, whose databases 8 to 15 are emptied) name the
+servers. What is
 wanted and not there skips the test, or fails it where ``BACKUPMON_TEST_REQUIRE_ALL=1``.
 """
 
@@ -18,10 +20,12 @@ from typing import NoReturn
 import psycopg
 import pytest
 from psycopg import sql
+from redis import Redis
 from sqlalchemy import make_url
 
 POSTGRES = "BACKUPMON_TEST_POSTGRES_URL"
 MARIADB = "BACKUPMON_TEST_MARIADB_HOST"
+REDIS = "BACKUPMON_TEST_REDIS_URL"
 
 
 def do_without(reason: str) -> NoReturn:
@@ -78,6 +82,19 @@ def mariadb_database() -> Iterator[tuple[list[str], str]]:
 
 def _on_mariadb(options: list[str], statement: str) -> None:
     subprocess.run(["mariadb", *options, "--execute", statement], check=True, timeout=60)
+
+
+@contextmanager
+def redis_database() -> Iterator[str]:
+    """An empty database of the Redis server, of this test process alone; gives its URL."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    url = f"{_server(REDIS).rstrip('/')}/{8 + number % 8}"
+    with Redis.from_url(url) as redis:
+        redis.flushdb()
+        try:
+            yield url
+        finally:
+            redis.flushdb()
 
 
 def _unused_name() -> str:

@@ -84,8 +84,11 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         listener = socket.create_server(address[:2], family=family, backlog=128)
     except OSError as error:
+        # The system's own words: `create_server` adds the address, which stands here already.
+        known = error.errno is not None and error.errno > 0
+        reason = os.strerror(error.errno or 0) if known else error.strerror
         raise BackupmonError(
-            f"{host}:{port} cannot be listened on: {error.strerror or error}",
+            f"{host}:{port} cannot be listened on: {reason}",
             "choose another with --port, or stop what is there",
         ) from error
     with listener:

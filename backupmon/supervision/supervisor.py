@@ -35,7 +35,7 @@ class _Running:
     process: subprocess.Popen[bytes] | None = None
     reader: threading.Thread | None = None
     started_at: float = 0.0
-    pause: float = _FIRST_PAUSE
+    pause: float = field(default_factory=lambda: _FIRST_PAUSE)
     start_at: float = 0.0
     deaths: int = field(default=0)
 

@@ -31,6 +31,7 @@ from backupmon.services.taking import Found, take_pending
 from tests.integration.background import Background, background, until
 from tests.integration.conftest import World, at
 from tests.integration.site import section, sha256
+from tests.servers import redis_database
 
 NIGHT = at(12, 0)
 #: A file of several chunks, so that one can be held in its middle.
@@ -79,8 +80,7 @@ def check_each_judged_once(world: World, files: dict[int, bytes]) -> None:
         )
         (stored,) = world.stored(job)
         assert world.final(*stored.path.split("/")).read_bytes() == data
-    leased = select(BackupEntry.id).where(BackupEntry.lease_host.is_not(None))
-    assert list(db.session.scalars(leased)) == []
+    until(lambda: not leased_entries(), "all leases are given back")
 
 
 def runs(world: World) -> list[str]:
@@ -101,6 +101,20 @@ def test_a_deposited_backup_is_judged_by_a_worker(back: Background) -> None:
     check_each_judged_once(back.world, files)
 
 
+def test_a_redis_server_of_the_machine_does_as_well(world: World, tmp_path: Path) -> None:
+    with redis_database() as url:
+        served = Background(world.with_settings(redis_url=url), tmp_path)
+        try:
+            files = deliver(world, 2, 2)
+            served.worker("scheduler", name="scheduler")
+            served.worker()
+            request_scan(served.settings, NIGHT)
+            until(lambda: all_stored(world, files), "all are stored")
+            check_each_judged_once(world, files)
+        finally:
+            served.end()
+
+
 def test_two_workers_share_forty_files_and_none_is_judged_twice(back: Background) -> None:
     files = deliver(back.world, 8, 5)
     back.worker(VERIFY, name="first")
@@ -109,7 +123,6 @@ def test_two_workers_share_forty_files_and_none_is_judged_twice(back: Background
     until(lambda: len(background_status(back.settings, fresh=True).workers) == 3, "all listen")
     request_scan(back.settings, NIGHT)
     until(lambda: all_stored(back.world, files), "all are stored")
-    until(lambda: not leased_entries(), "all leases are given back")
     check_each_judged_once(back.world, files)
     for name in ("first", "second"):
         assert "event=verdict" in back.log(name), "one worker did everything"
@@ -259,7 +272,6 @@ def test_redis_killed_in_the_middle_of_a_scan_everything_is_concluded_once(
     back.worker(VERIFY, name="second")
     scan_in_background(back.settings, NIGHT)
     until(lambda: all_stored(back.world, files), "all are stored")
-    until(lambda: not leased_entries(), "all leases are given back")
     check_each_judged_once(back.world, files)
 
 

@@ -360,3 +360,36 @@ def test_what_is_known_or_not_ours_is_not_told_of(monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv(f"BACKUPMON_{name}", "x")
     monkeypatch.setenv("OTHER_DEPOSIT_ROT", "x")
     assert unknown_settings() == []
+
+
+# --- the queue -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["redis://localhost:6379/2", "rediss://:word@host", "unix:///run/redis.sock?db=1"],
+)
+def test_addresses_of_a_queue(data: Path, url: str) -> None:
+    assert load_settings(redis_url=url).queue_url == url
+
+
+@pytest.mark.parametrize(
+    "url", ["localhost:6379", "http://host", "redis://", "unix:", "redis://host:port"]
+)
+def test_what_is_no_address_of_a_queue_is_refused(data: Path, url: str) -> None:
+    with pytest.raises(SettingsError, match="redis://HOST:PORT/NUMBER"):
+        load_settings(redis_url=url)
+
+
+def test_a_queues_password_is_not_shown(data: Path) -> None:
+    with pytest.raises(SettingsError) as refused:
+        load_settings(redis_url="redis://:secret@host:port")
+    assert "secret" not in str(refused.value)
+
+
+def test_without_an_address_the_queue_is_a_socket_in_the_data_folder(
+    data: Path, tmp_path: Path
+) -> None:
+    strange = load_settings(data_dir="/srv/a b%20#?")
+    assert strange.redis_socket == Path("/srv/a b%20#?/redis/redis.sock")
+    assert strange.queue_url == "unix:///srv/a%20b%2520%23%3F/redis/redis.sock"
