@@ -30,6 +30,8 @@ _REDIS = "redis"
 _COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_green")
 #: Seconds that the embedded Redis has for reading what it kept.
 _REDIS_SECONDS = 20.0
+#: Seconds that the parts of one that was killed have for ending.
+_LOCK_SECONDS = 3.0
 #: Deaths in a row after which it is taken that Redis cannot read what it kept.
 _UNREADABLE_AFTER = 2
 
@@ -56,23 +58,27 @@ def up_command(host: str, port: int, workers: int) -> None:
     configuration = settings()
     for sentence in unknown_settings():
         click.secho(f"warning: {sentence}", fg="yellow", err=True)
-    with _only_one(configuration), _listening(host, port) as listener:
+    with _only_one(configuration) as lock, _listening(host, port) as listener:
         upgrade_schema()
         mark_roots(configuration, datetime.now(UTC))
         db.engine.dispose()
-        _run(configuration, listener, workers)
+        _run(configuration, lock, listener, workers)
 
 
 @contextmanager
-def _only_one(configuration: Settings) -> Iterator[None]:
+def _only_one(configuration: Settings) -> Iterator[FileLock]:
+    """Hold the lock of this data folder; a Redis that one which was killed left may still end."""
     lock = FileLock(configuration.data_dir / "up.lock")
-    if not lock.acquire(str(os.getpid())):
-        raise BackupmonError(
-            f"flask up runs already for {configuration.data_dir}, process {lock.word()}",
-            "stop that one first, or set another BACKUPMON_DATA_DIR",
-        )
+    end = time.monotonic() + _LOCK_SECONDS
+    while not lock.acquire(str(os.getpid())):
+        if time.monotonic() > end:
+            raise BackupmonError(
+                f"flask up runs already for {configuration.data_dir}, process {lock.word()}",
+                "stop that one first, or set another BACKUPMON_DATA_DIR",
+            )
+        time.sleep(0.1)
     try:
-        yield
+        yield lock
     finally:
         lock.release()
 
@@ -95,7 +101,7 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def _run(configuration: Settings, listener: socket.socket, workers: int) -> None:
+def _run(configuration: Settings, lock: FileLock, listener: socket.socket, workers: int) -> None:
     log = _Log(sys.stdout.isatty())
 
     def on_death(part: Part, deaths: int) -> None:
@@ -106,9 +112,11 @@ def _run(configuration: Settings, listener: socket.socket, workers: int) -> None
 
     supervisor = Supervisor(log.say, on_death)
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(signum, supervisor.request_stop)
+        # Under nohup it is to go on when the terminal has gone.
+        if signal.getsignal(signum) is not signal.SIG_IGN:
+            signal.signal(signum, supervisor.request_stop)
     try:
-        _start_queue(configuration, supervisor, log)
+        _start_queue(configuration, lock, supervisor, log)
         if not supervisor.stopping:
             listener.set_inheritable(True)
             # Two, so that one long request holds up nobody.
@@ -122,14 +130,18 @@ def _run(configuration: Settings, listener: socket.socket, workers: int) -> None
     log.say("up", "stopped")
 
 
-def _start_queue(configuration: Settings, supervisor: Supervisor, log: _Log) -> None:
+def _start_queue(
+    configuration: Settings, lock: FileLock, supervisor: Supervisor, log: _Log
+) -> None:
     """Start the embedded Redis, or look whether the one that is set answers."""
     url = configuration.queue_url
     if configuration.redis_url is not None:
         if not wait_for_redis(url, seconds=0, alive=lambda: True):
             log.say("up", "BACKUPMON_REDIS_URL does not answer; the pages go on without it")
         return
-    supervisor.start([Part(_REDIS, tuple(redis_command(configuration)), last=True)])
+    # It holds our lock too: no second Redis may write to its files while this one lives.
+    command = tuple(redis_command(configuration))
+    supervisor.start([Part(_REDIS, command, last=True, keeps=(lock.fileno(),))])
 
     def waiting() -> bool:
         supervisor.look()

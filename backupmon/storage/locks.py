@@ -107,6 +107,11 @@ class FileLock:
         self._fd = fd
         return True
 
+    def fileno(self) -> int:
+        """The descriptor that holds it, for a child that is to hold it too."""
+        assert self._fd is not None, "the lock is not held"
+        return self._fd
+
     def word(self) -> str:
         """What the holder, or the last one, left in it."""
         return _read(str(self.path))

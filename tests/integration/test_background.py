@@ -328,6 +328,56 @@ def test_it_is_told_since_when_the_queue_is_down_and_that_it_is_up_again(
     assert DOWN not in back.world.conditions()
 
 
+# --- what workers meet -----------------------------------------------------------------------
+
+
+def verify_what_waits(back: Background) -> None:
+    """As a worker does, in this process."""
+    queue = queue_named(VERIFY, back.redis)
+    for task_id in queue.get_job_ids():
+        queue.remove(task_id)
+        verify_entry(back.settings, int(task_id.split("-")[1]), NIGHT, Watch())
+
+
+def test_a_condition_that_workers_meet_lasts_until_they_meet_it_no_more(
+    back: Background,
+) -> None:
+    (job,) = deliver(back.world, 1, 1)
+    good = set_template(back.world, job, "{unheard_of}/{staged_file_name}")
+    for _ in range(3):
+        scan_in_background(back.settings, NIGHT)
+        verify_what_waits(back)
+        # A scan that hands over does not look itself, so it ends nothing of this.
+        assert back.world.conditions() == {"path.unusable": f"job {job}"}
+    set_template(back.world, job, good)
+    scan_in_background(back.settings, NIGHT)
+    verify_what_waits(back)
+    assert back.world.statuses(job) == [Status.SUCCESS]
+    scan_in_background(back.settings, NIGHT)
+    assert back.world.conditions() == {}
+
+
+def test_a_condition_lasts_while_what_was_handed_over_still_waits(back: Background) -> None:
+    (job,) = deliver(back.world, 1, 1)
+    set_template(back.world, job, "{unheard_of}/{staged_file_name}")
+    scan_in_background(back.settings, NIGHT)
+    verify_what_waits(back)
+    for _ in range(3):
+        scan_in_background(back.settings, NIGHT)
+    assert back.world.conditions() == {"path.unusable": f"job {job}"}
+
+
+def set_template(world: World, job_id: int, template: str) -> str:
+    """Give a job another deposit template, past all checks; gives the one it had."""
+    job = world.get(job_id)
+    before = job.agent_deposit_path_template
+    begin_write()
+    job.agent_deposit_path_template = template
+    db.session.add(job)
+    db.session.commit()
+    return before
+
+
 # --- scans do not overlap -----------------------------------------------------------------------
 
 

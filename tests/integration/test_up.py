@@ -79,15 +79,13 @@ def free_port() -> int:
 
 
 @contextmanager
-def flask_up(folder: Path, *, path: str | None = None, **changes: object) -> Iterator[Up]:
+def flask_up(folder: Path, *, port: int | None = None, **changes: object) -> Iterator[Up]:
     """Start it in `folder`, wait for its pages, and end it however the test ends."""
     settings = load_settings(
         data_dir=folder / "data", settle_seconds=0, scanner_interval_minutes=1, **changes
     )
-    port = free_port()
+    port = port or free_port()
     variables = environment(settings) | {"FLASK_APP": str(PROJECT_ROOT / "wsgi.py")}
-    if path is not None:
-        variables["PATH"] = path
     command = [sys.executable, "-m", "flask", "up", "--port", str(port), "--workers", str(WORKERS)]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
@@ -163,9 +161,11 @@ def test_a_part_that_dies_is_started_again_and_said_so(tmp_path: Path) -> None:
         assert up.answers()
 
 
-def test_killed_it_takes_all_its_parts_along(tmp_path: Path) -> None:
+def test_killed_it_takes_all_its_parts_along_and_can_be_started_again(tmp_path: Path) -> None:
     with flask_up(tmp_path) as up:
         up.process.kill()
+        with flask_up(tmp_path, port=free_port()) as again:
+            assert again.process.poll() is None
         until(lambda: not up.pids(), "the last part has ended", 20)
 
 
