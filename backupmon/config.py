@@ -9,11 +9,11 @@ import tempfile
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from urllib.parse import quote, urlsplit
 
 from dotenv import dotenv_values
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from sqlalchemy.engine import make_url
@@ -32,6 +32,9 @@ NOT_SETTINGS = frozenset({"FAILPOINTS"})
 
 #: In bytes, of a socket's address, with some room for the name of a file beside it.
 _LONGEST_SOCKET = 100
+#: A shorter key can be guessed.
+SECRET_LENGTH = 16
+
 _DATABASE = "sqlite:///FILE or postgresql://USER@HOST/NAME is wanted"
 
 
@@ -100,6 +103,18 @@ class Settings(BaseSettings):
     default_early_minutes: int = Field(
         30, ge=0, le=525_600, description="Minutes before the due time that still count."
     )
+    base_url: str | None = Field(
+        None, description="Where people reach the pages, for links; https makes cookies Secure."
+    )
+    trusted_proxies: int = Field(
+        0, ge=0, le=10, description="How many reverse proxies in front set X-Forwarded-For."
+    )
+    secret_key: SecretStr | None = Field(
+        None, description="Signs cookies; without it, the file secret_key in DATA_DIR does."
+    )
+    language: Literal["en", "fr"] = Field(
+        "en", description="Language of pages and mails for those whose wish is not known."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="The least event that is logged."
     )
@@ -114,7 +129,31 @@ class Settings(BaseSettings):
             raise ValueError(f"an IANA time zone is wanted; {error.hint}") from error
         return value
 
-    @field_validator("log_level", "log_format", mode="before")
+    @field_validator("base_url")
+    @classmethod
+    def _web_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value)
+            known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        except ValueError:
+            known = False
+        if not known or parts.query or parts.fragment or "@" in parts.netloc:
+            raise ValueError("an address such as https://backups.example.org is wanted")
+        return value.rstrip("/")
+
+    @field_validator("secret_key")
+    @classmethod
+    def _long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < SECRET_LENGTH:
+            raise ValueError(
+                f"at least {SECRET_LENGTH} characters by chance are wanted, such as "
+                "python -c 'import secrets; print(secrets.token_hex(32))' prints"
+            )
+        return value
+
+    @field_validator("log_level", "log_format", "language", mode="before")
     @classmethod
     def _any_case(cls, value: object, info: Any) -> object:
         if not isinstance(value, str):
@@ -189,6 +228,11 @@ class Settings(BaseSettings):
     def queue_url(self) -> str:
         """The queue's address: REDIS_URL, or the embedded Redis's."""
         return self.redis_url or f"unix://{quote(str(self.redis_socket))}"
+
+    @property
+    def is_https(self) -> bool:
+        """Whether people reach the pages by https only."""
+        return self.base_url is not None and self.base_url.lower().startswith("https:")
 
     def roots(self) -> dict[str, Path]:
         """The four roots by the name of their setting, in the order they are checked."""
@@ -277,7 +321,9 @@ def load_settings(**overrides: Any) -> Settings:
 
 def _explain(item: Any) -> str:
     name = str(item["loc"][0])
-    return f"{PREFIX}{name.upper()}={_shown(item['input'])}: {_allowed(name, item)}"
+    secret = SecretStr in get_args(Settings.model_fields[name].annotation)
+    value = "***" if secret else _shown(item["input"])
+    return f"{PREFIX}{name.upper()}={value}: {_allowed(name, item)}"
 
 
 def _shown(value: object) -> str:

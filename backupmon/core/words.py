@@ -9,12 +9,18 @@ _UNITS = ("B", "kB", "MB", "GB", "TB", "PB")
 
 def human_bytes(size: int) -> str:
     """`size` bytes in decimal units, to one decimal place: ``17.9 MB``."""
+    amount, unit = scaled_bytes(size)
+    return f"{size} B" if unit == "B" else f"{amount:.1f} {unit}"
+
+
+def scaled_bytes(size: int) -> tuple[float, str]:
+    """`size` bytes in the decimal unit in which a person says them, and that unit."""
     amount, unit = float(size), _UNITS[0]
     for unit in _UNITS:
         if abs(amount) < 999.95 or unit == _UNITS[-1]:
             break
         amount /= 1000
-    return f"{size} B" if unit == "B" else f"{amount:.1f} {unit}"
+    return amount, unit
 
 
 def human_time(moment: datetime) -> str:

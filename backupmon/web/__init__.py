@@ -3,11 +3,34 @@
 from __future__ import annotations
 
 from flask import Flask
+from flask_babel import get_locale
 
+from backupmon.language import LANGUAGES
+from backupmon.language.filters import now
+from backupmon.web.errors import register_errors
 from backupmon.web.health import bp as health
+from backupmon.web.languages import bp as languages
+from backupmon.web.navigation import places
+from backupmon.web.next_page import this_page
+from backupmon.web.protection import protect
+
+BLUEPRINTS = (health, languages)
 
 
 def register_web(app: Flask) -> None:
     """Add every page to the application."""
-    for blueprint in (health,):
+    protect(app, app.extensions["backupmon"])
+    register_errors(app)
+    for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    app.context_processor(_for_every_template)
+
+
+def _for_every_template() -> dict[str, object]:
+    return {
+        "languages": LANGUAGES,
+        "get_locale": get_locale,
+        "now": now,
+        "places": places,
+        "this_page": this_page,
+    }

@@ -170,6 +170,14 @@ def test_a_dotenv_that_is_no_text_is_named(data: Path, tmp_path: Path) -> None:
         ("DEFAULT_EARLY_MINUTES", "525601", "a whole number from 0 to 525600 is wanted"),
         ("DEFAULT_TIMEZONE", "Europe/Pari", "an IANA time zone is wanted; did you mean Europe/Par"),
         ("DEFAULT_TIMEZONE", "../../etc/passwd", "an IANA time zone is wanted; give an IANA name"),
+        ("LANGUAGE", "de", "'en' or 'fr' is wanted"),
+        ("TRUSTED_PROXIES", "11", "a whole number from 0 to 10 is wanted"),
+        ("BASE_URL", "backups.example.org", "an address such as https://backups.example.org is"),
+        ("BASE_URL", "ftp://example.org", "an address such as https://backups.example.org is"),
+        ("BASE_URL", "https://", "an address such as https://backups.example.org is wanted"),
+        ("BASE_URL", "https://[::1", "an address such as https://backups.example.org is wanted"),
+        ("BASE_URL", "https://a.example:x/", "an address such as https://backups.example.org is"),
+        ("BASE_URL", "https://a.example/?q=1", "an address such as https://backups.example.org"),
         ("LOG_LEVEL", "LOUD", "'DEBUG', 'INFO', 'WARNING' or 'ERROR' is wanted"),
         ("LOG_FORMAT", "xml", "'text' or 'json' is wanted"),
         ("DATABASE_URL", "mysql://localhost/x", "sqlite:///FILE or postgresql://USER@HOST/NAME"),
@@ -234,6 +242,34 @@ def test_a_password_is_not_told_in_an_error(data: Path, url: str) -> None:
     message = refused(database_url=url)
     assert "BACKUPMON_DATABASE_URL='mysql://" in message
     assert "s3" not in message
+
+
+def test_a_key_that_can_be_guessed_is_refused_and_not_told(data: Path) -> None:
+    message = refused(secret_key="hunter2")
+    assert "BACKUPMON_SECRET_KEY=***: at least 16 characters by chance are wanted" in message
+    assert "hunter2" not in message
+
+
+def test_a_key_is_not_shown_with_the_settings(data: Path) -> None:
+    settings = load_settings(secret_key="0123456789abcdef")
+    assert settings.secret_key is not None
+    assert settings.secret_key.get_secret_value() == "0123456789abcdef"
+    assert "0123456789abcdef" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("given", "kept", "https"),
+    [
+        ("https://backups.example.org/", "https://backups.example.org", True),
+        ("HTTPS://backups.example.org", "HTTPS://backups.example.org", True),
+        ("http://10.0.0.7:8000", "http://10.0.0.7:8000", False),
+        ("https://example.org/backups/", "https://example.org/backups", True),
+        ("http://[::1]:8000", "http://[::1]:8000", False),
+    ],
+)
+def test_the_address_of_the_pages(data: Path, given: str, kept: str, https: bool) -> None:
+    settings = load_settings(base_url=given)
+    assert (settings.base_url, settings.is_https) == (kept, https)
 
 
 # --- roots -----------------------------------------------------------------------------------

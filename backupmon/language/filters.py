@@ -1,0 +1,85 @@
+"""Filters of templates for times and quantities, in the reader's language and zone.
+
+A time is always a ``<time>`` element, whose title tells the exact instant in UTC. What is None is
+a dash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from flask import g
+from flask_babel import format_datetime
+from markupsafe import Markup
+
+from backupmon.core.words import short_hash
+from backupmon.language.wording import say_age, say_number, say_size, say_span
+
+#: The same order in every language that is spoken here, and no doubt about noon.
+_DATE, _TIME = "d MMM y", "HH:mm"
+_NOTHING = "–"
+
+
+def now() -> datetime:
+    """The moment of this page: one and the same wherever it says how old something is."""
+    if "now" not in g:
+        g.now = datetime.now(UTC)
+    found = g.now
+    assert isinstance(found, datetime)
+    return found
+
+
+def time_element(moment: datetime | None, words: str | None = None, pattern: str = "") -> Markup:
+    """``<time>`` with `words`, or with `moment` after a CLDR `pattern`."""
+    if moment is None:
+        return Markup(_NOTHING)
+    utc = moment.astimezone(UTC).replace(tzinfo=None, microsecond=0)
+    said = format_datetime(moment, pattern) if words is None else words
+    return Markup('<time datetime="{}Z" title="{} UTC">{}</time>').format(
+        utc.isoformat(), utc.isoformat(" "), said
+    )
+
+
+def datetime_filter(moment: datetime | None) -> Markup:
+    """``3 Mar 2031, 12:00``."""
+    return time_element(moment, pattern=f"{_DATE}, {_TIME}")
+
+
+def date_filter(moment: datetime | None) -> Markup:
+    """``3 Mar 2031``."""
+    return time_element(moment, pattern=_DATE)
+
+
+def clock_filter(moment: datetime | None) -> Markup:
+    """``12:00``."""
+    return time_element(moment, pattern=_TIME)
+
+
+def age_filter(moment: datetime | None) -> Markup:
+    """``3 h ago``, ``in 11 min``."""
+    return time_element(moment, words=None if moment is None else say_age(now() - moment))
+
+
+def _or_dash(say: Callable[[Any], str]) -> Callable[[Any], str]:
+    return lambda value: _NOTHING if value is None else say(value)
+
+
+def span_filter(span: timedelta | float | None) -> str:
+    """``2 h 5 min``, of a length of time or of seconds."""
+    if span is None:
+        return _NOTHING
+    return say_span(span if isinstance(span, timedelta) else timedelta(seconds=span))
+
+
+FILTERS: dict[str, Callable[..., str]] = {
+    "datetime": datetime_filter,
+    "date": date_filter,
+    "clock": clock_filter,
+    "age": age_filter,
+    "span": span_filter,
+    "size": _or_dash(say_size),
+    "number": _or_dash(say_number),
+    "short_hash": _or_dash(short_hash),
+}

@@ -1,0 +1,37 @@
+"""The switch between languages."""
+
+from __future__ import annotations
+
+from flask import Blueprint, abort, redirect, request
+from flask.typing import ResponseReturnValue
+from werkzeug import Response
+
+from backupmon.application import current_settings
+from backupmon.language import LANGUAGE_COOKIE, LANGUAGES
+from backupmon.web.next_page import safe_next
+
+bp = Blueprint("languages", __name__)
+
+_YEAR = 31_536_000
+
+
+@bp.post("/language")
+def choose() -> ResponseReturnValue:
+    """Keep the reader's choice in a cookie, and go back to the page."""
+    language = request.form.get("language")
+    if language not in LANGUAGES:
+        abort(422)
+    response = redirect(safe_next(request.form.get("next")))
+    _keep(response, language)
+    return response
+
+
+def _keep(response: Response, language: str) -> None:
+    response.set_cookie(
+        LANGUAGE_COOKIE,
+        language,
+        max_age=_YEAR,
+        secure=current_settings().is_https,
+        httponly=True,
+        samesite="Lax",
+    )
