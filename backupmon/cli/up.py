@@ -111,10 +111,12 @@ def _run(configuration: Settings, lock: FileLock, listener: socket.socket, worke
                 log.say(_REDIS, f"what it kept is set aside in {aside}; scans fill the queue")
 
     supervisor = Supervisor(log.say, on_death)
-    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         # Under nohup it is to go on when the terminal has gone.
-        if signal.getsignal(signum) is not signal.SIG_IGN:
-            signal.signal(signum, supervisor.request_stop)
+        signals.append(signal.SIGHUP)
+    for signum in signals:
+        signal.signal(signum, supervisor.request_stop)
     try:
         _start_queue(configuration, lock, supervisor, log)
         if not supervisor.stopping:
