@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import ColumnElement, func, literal, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, literal, select
 
 from backupmon.core.schedule import Cycle
 from backupmon.core.statuses import Status, best
@@ -90,23 +91,26 @@ def refresh_states(jobs: Iterable[ExpectedBackupJob]) -> None:
 
 
 def _newest_statuses(job_ids: list[int]) -> dict[int, Status]:
+    statuses: dict[int, list[Status]] = {job_id: [] for job_id in job_ids}
+    for job_id, status in db.session.execute(_newest(), {"job_ids": job_ids}):
+        statuses[job_id].append(Status(status))
+    return {job_id: best(found) for job_id, found in statuses.items()}
+
+
+@cache
+def _newest() -> Select[int, str]:
+    """Put together once, since that takes longer than asking it for few jobs."""
     newest = (
         select(BackupEntry.expected_job_id, func.max(BackupEntry.cycle_due_at).label("due"))
         .where(
-            BackupEntry.expected_job_id.in_(job_ids),
+            BackupEntry.expected_job_id.in_(bindparam("job_ids", expanding=True)),
             BackupEntry.status != Status.PENDING.value,
         )
         .group_by(BackupEntry.expected_job_id)
         .subquery()
     )
-    rows = db.session.execute(
-        select(BackupEntry.expected_job_id, BackupEntry.status).join(
-            newest,
-            (newest.c.expected_job_id == BackupEntry.expected_job_id)
-            & (newest.c.due == BackupEntry.cycle_due_at),
-        )
+    return select(BackupEntry.expected_job_id, BackupEntry.status).join(
+        newest,
+        (newest.c.expected_job_id == BackupEntry.expected_job_id)
+        & (newest.c.due == BackupEntry.cycle_due_at),
     )
-    statuses: dict[int, list[Status]] = {job_id: [] for job_id in job_ids}
-    for job_id, status in rows:
-        statuses[job_id].append(Status(status))
-    return {job_id: best(found) for job_id, found in statuses.items()}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Any
 
 import structlog
-from sqlalchemy import or_, select
+from sqlalchemy import BindParameter, Select, bindparam, or_, select
 from sqlalchemy.orm import aliased
 
 from backupmon.core.file_findings import Section
@@ -123,6 +125,33 @@ def load_histories(entries: Sequence[BackupEntry]) -> dict[int, History]:
 
 def _baselines(ids: list[int]) -> dict[int, Success]:
     """The last success of an earlier cycle, or what an operator accepted as one, per entry."""
+    return {
+        entry_id: Success(due, sha256, size, backup)
+        for entry_id, due, sha256, size, backup in db.session.execute(_earlier(), {"ids": ids})
+        if sha256 is not None and size is not None
+    }
+
+
+def _same_cycle(ids: list[int]) -> tuple[set[int], set[int]]:
+    """Of `ids`, those whose cycle is good already, and those whose cycle was given up."""
+    good, given_up = set[int](), set[int]()
+    rows = db.session.execute(_beside(), {"ids": ids})
+    for entry_id, end, status, other_end, by_deadline in rows:
+        if end is None or other_end is None:
+            pass
+        elif status == Status.SUCCESS.value and other_end <= end:
+            good.add(entry_id)
+        if by_deadline:
+            given_up.add(entry_id)
+    return good, given_up
+
+
+# Putting these queries together takes longer than asking them, for few entries: do it once.
+_IDS: BindParameter[int] = bindparam("ids", expanding=True)
+
+
+@cache
+def _earlier() -> Select[*tuple[Any, ...]]:
     mine, earlier = aliased(BackupEntry), aliased(BackupEntry)
     last = (
         select(earlier.id)
@@ -137,7 +166,7 @@ def _baselines(ids: list[int]) -> dict[int, Success]:
         .scalar_subquery()
     )
     found = aliased(BackupEntry)
-    rows = db.session.execute(
+    return (
         select(
             mine.id,
             found.cycle_due_at,
@@ -146,19 +175,14 @@ def _baselines(ids: list[int]) -> dict[int, Success]:
             found.agent_backup_hash_pre_compress,
         )
         .join(found, found.id == last)
-        .where(mine.id.in_(ids))
+        .where(mine.id.in_(_IDS))
     )
-    return {
-        entry_id: Success(due, sha256, size, backup)
-        for entry_id, due, sha256, size, backup in rows
-        if sha256 is not None and size is not None
-    }
 
 
-def _same_cycle(ids: list[int]) -> tuple[set[int], set[int]]:
-    """Of `ids`, those whose cycle is good already, and those whose cycle was given up."""
+@cache
+def _beside() -> Select[*tuple[Any, ...]]:
     mine, other = aliased(BackupEntry), aliased(BackupEntry)
-    rows = db.session.execute(
+    return (
         select(mine.id, mine.report_end_at, other.status, other.report_end_at, other.by_deadline)
         .join(
             other,
@@ -166,14 +190,5 @@ def _same_cycle(ids: list[int]) -> tuple[set[int], set[int]]:
             & (other.cycle_due_at == mine.cycle_due_at)
             & (other.id != mine.id),
         )
-        .where(mine.id.in_(ids))
+        .where(mine.id.in_(_IDS))
     )
-    good, given_up = set[int](), set[int]()
-    for entry_id, end, status, other_end, by_deadline in rows:
-        if end is None or other_end is None:
-            pass
-        elif status == Status.SUCCESS.value and other_end <= end:
-            good.add(entry_id)
-        if by_deadline:
-            given_up.add(entry_id)
-    return good, given_up
