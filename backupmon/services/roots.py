@@ -48,9 +48,10 @@ def open_roots(
 ) -> OpenRoots:
     """Open every root that is there and is the right one; `note` is told of the others."""
     opened: list[int | None] = []
+    markers = _known_markers()
     for root in all_roots(settings):
         try:
-            _check(root, now, dry_run=dry_run)
+            _check(root, markers.get((root.name, str(root.path))), now, dry_run=dry_run)
             opened.append(root.open())
         except ServerFault as fault:
             note(fault)
@@ -61,10 +62,9 @@ def open_roots(
     return OpenRoots(*opened)
 
 
-def _check(root: Root, now: datetime, *, dry_run: bool) -> None:
-    known = _known(root)
-    if known is not None:
-        check_marker(root, known.marker)
+def _check(root: Root, marker: str | None, now: datetime, *, dry_run: bool) -> None:
+    if marker is not None:
+        check_marker(root, marker)
     elif not dry_run:
         begin_write()
         _mark_if_new(root, now, again=False)
@@ -89,6 +89,12 @@ def _mark_if_new(root: Root, now: datetime, again: bool) -> bool:
         known.marker = marker
     log.info("root.marked", root=root.name, path=str(root.path))
     return True
+
+
+def _known_markers() -> dict[tuple[str, str], str]:
+    """The markers of all roots ever used, by the root's name and path."""
+    query = select(StorageRoot.name, StorageRoot.path, StorageRoot.marker)
+    return {(name, path): marker for name, path, marker in db.session.execute(query)}
 
 
 def _known(root: Root) -> StorageRoot | None:
