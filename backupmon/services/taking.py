@@ -25,8 +25,8 @@ from backupmon.storage.locks import this_process
 
 #: Up to this size, in bytes, a backup is small: reading it costs less than taking it by itself.
 SMALL = 1 << 20
-#: How many small backups are taken along with another.
-ALONG = 15
+#: How many small backups are taken along with another: as a rule all that an agent has.
+ALONG = 63
 
 
 class Found(Enum):
@@ -80,7 +80,9 @@ def take_pending(agent: str | None = None) -> list[int]:
 
 
 def take_one(entry_id: int) -> tuple[Found, list[int]]:
-    """Take an entry, what is connected with it, and small ones of the same agent along.
+    """Take an entry and what is connected with it; with a small one, more of its agent's.
+
+    Nothing is taken along with a large one: it would wait for that to be read.
 
     Gives what was found and, where it was taken, the ids of all that was.
     """
@@ -142,9 +144,12 @@ def _choose(entry_id: int, now: datetime) -> tuple[Found, list[int]]:
     if any(one.held for one in own):
         itself = next(one for one in own if one.entry_id == entry_id)
         return (Found.HELD if itself.held else Found.BLOCKED), []
-    small = [group for group in groups if group is not own and _is_small(group)]
-    chosen = [own, *small[:ALONG]]
+    chosen = [own, *(_small_beside(own, groups) if _is_small(own) else ())]
     return Found.TAKEN, [one.entry_id for group in chosen for one in group if one.pending]
+
+
+def _small_beside(own: list[Waiting], groups: list[list[Waiting]]) -> list[list[Waiting]]:
+    return [group for group in groups if group is not own and _is_small(group)][:ALONG]
 
 
 def _near(agent: str, template: str) -> list[ColumnElement[bool]]:
