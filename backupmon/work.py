@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 from flask import Flask
 from redis import Redis
+from redis.client import Pipeline
 from redis.exceptions import RedisError
 from rq import Queue
 from rq.job import Job
@@ -77,6 +78,15 @@ class BackupWorker(SimpleWorker):
         finally:
             ended.set()
             beating.join()
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        """Give a sign of life, in one exchange with Redis instead of three."""
+        if pipeline is not None:
+            super().heartbeat(timeout, pipeline)
+            return
+        with self.connection.pipeline(transaction=False) as pipe:
+            super().heartbeat(timeout, pipe)
+            pipe.execute()
 
     def _beat(self, job: Job, execution: Any, ended: threading.Event) -> None:
         while not ended.wait(_HEARTBEAT):

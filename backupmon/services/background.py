@@ -163,8 +163,9 @@ def verify_entry(settings: Settings, entry_id: int, as_of: datetime | None, watc
         log.info("verification.left", entry=entry_id, reason=found.value)
         return found
     try:
-        with suppress(QueueDownError), answering():
-            forget_verifications(redis, ids)
+        if len(ids) > 1:
+            with suppress(QueueDownError), answering():
+                forget_verifications(redis, ids)
         _verify(settings, ids, as_of, watch, redis)
     finally:
         db.session.rollback()
