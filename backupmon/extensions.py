@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from typing import TYPE_CHECKING, Any
 
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, Engine, MetaData, event, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase
+
+
+#: Seconds to wait for SQLite's locks; and from one try to get the write lock to the next.
+_PATIENCE, _PAUSE = 30, 0.0005
+_PATIENT = f"PRAGMA busy_timeout = {_PATIENCE * 1000}"
 
 
 class Base(DeclarativeBase):
@@ -48,15 +55,45 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA busy_timeout = 30000")
+    connection.execute(_PATIENT)
 
 
 @event.listens_for(Engine, "begin")
 def _begin(connection: Connection) -> None:
     """Take SQLite's write lock at once where `begin_write` asked for it."""
-    if connection.dialect.name == "sqlite":
-        write = connection.get_execution_options().get("backupmon_write", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+    if connection.dialect.name != "sqlite":
+        return
+    if connection.get_execution_options().get("backupmon_write", False):
+        _begin_immediate(connection)
+    else:
+        connection.exec_driver_sql("BEGIN")
+
+
+def _begin_immediate(connection: Connection) -> None:
+    """Wait for SQLite's write lock, asking often.
+
+    SQLite's own patience sleeps longer from try to try, up to 100 ms. Our transactions last for
+    a few, so that workers would sleep for longer than they have to wait.
+    """
+    end = time.monotonic() + _PATIENCE
+    connection.exec_driver_sql("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                return
+            except OperationalError as error:
+                if not _is_busy(error) or time.monotonic() > end:
+                    raise
+            time.sleep(_PAUSE)
+    finally:
+        connection.exec_driver_sql(_PATIENT)
+
+
+def _is_busy(error: OperationalError) -> bool:
+    code = getattr(error.orig, "sqlite_errorcode", 0)
+    # The lowest byte is the kind; the others say more.
+    return bool(code & 0xFF == sqlite3.SQLITE_BUSY)
 
 
 def begin_write(alone: int | None = None) -> None:
