@@ -18,10 +18,12 @@ from bench.hashing import bench_hashing
 from bench.idle import bench_idle
 from bench.machine import Others, UnfitError, describe, make_sure_of_disk
 from bench.many_small import bench_many_small
+from bench.queue_large import bench_queue_large
+from bench.queue_small import bench_queue_small
 
 _PAGE = PROJECT_ROOT / "docs" / "performance.md"
-_PARTS = ("hash", "scan", "idle")
-_GIB = 1 << 30
+_PARTS = ("hash", "scan", "idle", "queue")
+_MIB, _GIB = 1 << 20, 1 << 30
 #: What other programs may take of the processors before figures are no longer written down.
 _MOST_OTHERS = 0.1
 
@@ -78,6 +80,11 @@ def _take(asked: Namespace, folder: Path) -> list[Figure]:
         found += bench_many_small(folder, delivery, 1 if quick else 3, _tell)
     if "idle" in parts:
         found += bench_idle(folder, 1_000 if quick else 10_000, 10, 2 if quick else 5, _tell)
+    if "queue" in parts:
+        large = Delivery(agents=2 if quick else 10, databases=20, size=8 * _MIB)
+        small = Delivery(agents=10 if quick else 100, databases=20, size=4096)
+        found += bench_queue_large(folder, large, 1 if quick else 4, _tell)
+        found += bench_queue_small(folder, small, 1 if quick else 3, _tell)
     return found
 
 

@@ -6,14 +6,10 @@ import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import func, select
-
-from backupmon.core.statuses import Status
-from backupmon.extensions import db
-from backupmon.models import BackupEntry, StoredBackup, StoredState
 from bench.bare import put_away_barely
 from bench.deposits import Delivery, deliver
 from bench.figures import Figure, Tell, held_against, spread
+from bench.outcome import make_sure_all_went_well
 from bench.server import Server, add_jobs, set_up
 
 #: The first night; a night later the same jobs deliver again.
@@ -61,20 +57,8 @@ def _scan(server: Server, delivery: Delivery, night: datetime) -> float:
     deliver(server.settings.deposit_root, delivery, night)
     took = server.scan(night + _JUDGED).seconds
     with server.session():
-        _make_sure_all_went_well(delivery, night)
+        make_sure_all_went_well(delivery, night)
     return took
-
-
-def _make_sure_all_went_well(delivery: Delivery, night: datetime) -> None:
-    """What is quick because it does less than it should is no figure."""
-    good = select(func.count()).where(
-        BackupEntry.status == Status.SUCCESS.value, BackupEntry.cycle_due_at == night
-    )
-    stored = select(func.count()).where(
-        StoredBackup.state == StoredState.STORED.value, StoredBackup.cycle_due_at == night
-    )
-    found = db.session.scalar(good), db.session.scalar(stored)
-    assert found == (delivery.backups, delivery.backups), f"of {delivery.backups}: {found}"
 
 
 def _figures(

@@ -51,20 +51,24 @@ class Server:
                 db.session.remove()
                 db.engine.dispose()
 
-    def scan(self, moment: datetime | None = None) -> Cost:
-        """One ``flask scan``, as a person would start it, in a process of its own."""
-        arguments = ["scan", *(["--as-of", moment.isoformat()] if moment else [])]
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("BACKUPMON_")}
-        environment |= {
+    def environment(self) -> dict[str, str]:
+        """What its processes are to know: nothing of what else is set on this machine."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("BACKUPMON_")}
+        return kept | {
             "BACKUPMON_DATA_DIR": str(self.settings.data_dir),
+            "BACKUPMON_LOG_LEVEL": self.settings.log_level,
             "FLASK_APP": str(PROJECT_ROOT / "wsgi.py"),
             "FLASK_SKIP_DOTENV": "1",
         }
+
+    def scan(self, moment: datetime | None = None) -> Cost:
+        """One ``flask scan``, as a person would start it, in a process of its own."""
+        arguments = ["scan", *(["--as-of", moment.isoformat()] if moment else [])]
         scan = [sys.executable, "-m", "flask", *arguments]
         with (self.settings.data_dir / "scan.log").open("ab") as log:
             done = subprocess.run(
                 [sys.executable, "-S", "-E", str(_COMMAND), *scan],
-                env=environment,
+                env=self.environment(),
                 cwd=self.settings.data_dir,
                 stdout=subprocess.PIPE,
                 stderr=log,
