@@ -23,10 +23,11 @@ from backupmon.models import BackupEntry, ExpectedBackupJob
 from backupmon.services.leases import LEASE_COLUMNS, begin_taking, is_void, lease
 from backupmon.storage.locks import this_process
 
-#: Up to this size, in bytes, a backup is small: reading it costs less than taking it by itself.
-SMALL = 1 << 20
-#: How many small backups are taken along with another: as a rule all that an agent has.
-ALONG = 63
+#: Up to this size, in bytes, a backup is small: reading it costs no more than a task by itself.
+SMALL = 16 << 20
+#: What is taken together, at most, in bytes and in number: others wait for no more than a moment.
+TOGETHER = 64 << 20
+MANY = 64
 
 
 class Found(Enum):
@@ -144,12 +145,23 @@ def _choose(entry_id: int, now: datetime) -> tuple[Found, list[int]]:
     if any(one.held for one in own):
         itself = next(one for one in own if one.entry_id == entry_id)
         return (Found.HELD if itself.held else Found.BLOCKED), []
-    chosen = [own, *(_small_beside(own, groups) if _is_small(own) else ())]
+    chosen = _with_small(own, groups)
     return Found.TAKEN, [one.entry_id for group in chosen for one in group if one.pending]
 
 
-def _small_beside(own: list[Waiting], groups: list[list[Waiting]]) -> list[list[Waiting]]:
-    return [group for group in groups if group is not own and _is_small(group)][:ALONG]
+def _with_small(own: list[Waiting], groups: list[list[Waiting]]) -> list[list[Waiting]]:
+    """`own`, and as many small groups as may be taken together with it."""
+    chosen, size, count = [own], _size(own), len(own)
+    if not _is_small(own):
+        return chosen
+    for group in groups:
+        if group is own or not _is_small(group):
+            continue
+        size, count = size + _size(group), count + len(group)
+        if size > TOGETHER or count > MANY:
+            break
+        chosen.append(group)
+    return chosen
 
 
 def _near(agent: str, template: str) -> list[ColumnElement[bool]]:
@@ -162,9 +174,12 @@ def _near(agent: str, template: str) -> list[ColumnElement[bool]]:
 
 
 def _is_small(group: Sequence[Waiting]) -> bool:
-    sizes = [one.size for one in group]
     free = all(one.pending and not one.held for one in group)
-    return free and None not in sizes and sum(size or 0 for size in sizes) <= SMALL
+    return free and None not in {one.size for one in group} and _size(group) <= SMALL
+
+
+def _size(group: Sequence[Waiting]) -> int:
+    return sum(one.size or 0 for one in group)
 
 
 def _waiting(now: datetime, *wanted: ColumnElement[bool]) -> list[Waiting]:
