@@ -12,7 +12,6 @@ from sqlalchemy import Connection, Engine, MetaData, event, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import DeclarativeBase
 
-
 #: Seconds to wait for SQLite's locks; and from one try to get the write lock to the next.
 _PATIENCE, _PAUSE = 30, 0.0005
 _PATIENT = f"PRAGMA busy_timeout = {_PATIENCE * 1000}"

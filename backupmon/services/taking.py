@@ -145,11 +145,11 @@ def _choose(entry_id: int, now: datetime) -> tuple[Found, list[int]]:
     if any(one.held for one in own):
         itself = next(one for one in own if one.entry_id == entry_id)
         return (Found.HELD if itself.held else Found.BLOCKED), []
-    chosen = _with_small(own, groups)
+    chosen = taken_together(own, groups)
     return Found.TAKEN, [one.entry_id for group in chosen for one in group if one.pending]
 
 
-def _with_small(own: list[Waiting], groups: list[list[Waiting]]) -> list[list[Waiting]]:
+def taken_together(own: list[Waiting], groups: list[list[Waiting]]) -> list[list[Waiting]]:
     """`own`, and as many small groups as may be taken together with it."""
     chosen, size, count = [own], _size(own), len(own)
     if not _is_small(own):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from backupmon.services.taking import Waiting, connected
+from backupmon.services.taking import Waiting, connected, taken_together
 
 
 def one(entry: int, job: int, place: str | None = None, *, pending: bool = True) -> Waiting:
@@ -50,3 +50,39 @@ def groups(*waiting: Waiting) -> list[list[int]]:
 )
 def test_groups(waiting: list[Waiting], expected: list[list[int]]) -> None:
     assert groups(*waiting) == expected
+
+
+def group(first: int, *sizes: int | None, held: bool = False) -> list[Waiting]:
+    """The entries of one job, from the id `first` on."""
+    return [Waiting(first + n, first, True, None, size, held) for n, size in enumerate(sizes)]
+
+
+MIB = 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("own", "others", "expected"),
+    [
+        pytest.param(group(1, 9), [group(2, 9), group(3, 9)], [1, 2, 3], id="small with small"),
+        pytest.param(group(1, 99 * MIB), [group(2, 9)], [1], id="none with a large one"),
+        pytest.param(group(1, 9), [group(2, 99 * MIB), group(3, 9)], [1, 3], id="no large one"),
+        pytest.param(group(1, None), [group(2, 9)], [1], id="none with one of unknown size"),
+        pytest.param(group(1, 9), [group(2, None)], [1], id="none of unknown size"),
+        pytest.param(group(1, 9), [group(2, 9, held=True)], [1], id="none that another holds"),
+        pytest.param(group(1, 9), [group(2, 9 * MIB, 9 * MIB)], [1], id="none large as a whole"),
+        pytest.param(
+            group(1, 16 * MIB),
+            [group(n, 16 * MIB) for n in range(2, 9)],
+            [1, 2, 3, 4],
+            id="no more than is read in a moment",
+        ),
+        pytest.param(
+            group(1, 9), [group(n, 9) for n in range(2, 99)], list(range(1, 65)), id="not too many"
+        ),
+    ],
+)
+def test_small_ones_are_taken_together(
+    own: list[Waiting], others: list[list[Waiting]], expected: list[int]
+) -> None:
+    taken = taken_together(own, [own, *others])
+    assert [one.entry_id for group in taken for one in group] == expected
