@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 
 from backupmon.config import PROJECT_ROOT
 from backupmon.extensions import db
-from backupmon.models import StoredBackup, StoredState
+from backupmon.models import StoredBackup
 from backupmon.queue import ALERTS, QUEUES, SCAN, VERIFY, Task, connect, queue_named
 from backupmon.services.background import request_scan
 from backupmon.supervision.redis_server import redis_command, wait_for_redis
