@@ -27,7 +27,7 @@ from backupmon.storage.locks import this_process
 SMALL = 16 << 20
 #: What is taken together, at most, in bytes and in number: others wait for no more than a moment.
 TOGETHER = 64 << 20
-MANY = 64
+MANY = 32
 
 
 class Found(Enum):

@@ -77,7 +77,7 @@ MIB = 1 << 20
             id="no more than is read in a moment",
         ),
         pytest.param(
-            group(1, 9), [group(n, 9) for n in range(2, 99)], list(range(1, 65)), id="not too many"
+            group(1, 9), [group(n, 9) for n in range(2, 99)], list(range(1, 33)), id="not too many"
         ),
     ],
 )
