@@ -330,8 +330,13 @@ def _shown(value: object) -> str:
     """The value, without the password that a database's address may bear."""
     if not isinstance(value, str | Path):
         return repr(value)
-    hidden = re.sub(r"(://[^:/@]*):.*@", r"\1:***@", str(value))
-    return repr(re.sub(r"(password=)[^&]*", r"\1***", hidden))
+    return repr(hide_password(str(value)))
+
+
+def hide_password(address: str) -> str:
+    """A database's or queue's address without the password that it may bear."""
+    hidden = re.sub(r"(://[^:/@]*):.*@", r"\1:***@", address)
+    return re.sub(r"(password=)[^&]*", r"\1***", hidden)
 
 
 def _allowed(name: str, item: Any) -> str:
@@ -346,6 +351,16 @@ def _allowed(name: str, item: Any) -> str:
     if item["type"] == "literal_error":
         return f"{item['ctx']['expected']} is wanted"
     return str(item["msg"]).removeprefix("Value error, ")
+
+
+def secret_files() -> list[Path]:
+    """The files that settings are read from, which may hold passwords and keys."""
+    named = [
+        path
+        for variable, path in _environment().items()
+        if path and variable.startswith(PREFIX) and variable.endswith("_FILE")
+    ]
+    return [path for path in map(Path, [ENV_FILE, *named]) if path.is_file()]
 
 
 def unknown_settings() -> list[str]:

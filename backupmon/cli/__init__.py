@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from backupmon.cli.demo import demo_command
+from backupmon.cli.doctor import doctor_command
 from backupmon.cli.history import history_command
 from backupmon.cli.init import init_command
 from backupmon.cli.jobs import jobs_group
@@ -25,5 +26,6 @@ def register_commands(app: Flask) -> None:
         reports_group,
         quarantine_group,
         demo_command,
+        doctor_command,
     ):
         app.cli.add_command(command)

@@ -103,13 +103,23 @@ def background_status(settings: Settings, *, fresh: bool = False) -> Background:
     if not fresh and asked_at and time.monotonic() - asked_at < _GOOD_FOR:
         return known
     try:
-        with answering():
-            found = _ask(queue_of(settings))
-            _note_up()
+        found = look_at_background(settings)
+        _note_up()
     except QueueDownError as error:
         found = Background(error=error.message, down_since=_note_down(error))
     _seen[url] = time.monotonic(), found
     return found
+
+
+def look_at_background(settings: Settings) -> Background:
+    """Ask Redis, and note nothing.
+
+    Raises
+    ------
+    QueueDownError
+    """
+    with answering():
+        return _ask(queue_of(settings))
 
 
 def _ask(redis: Redis) -> Background:

@@ -72,7 +72,7 @@ def _check(root: Root, marker: str | None, now: datetime, *, dry_run: bool) -> N
 
 
 def _mark_if_new(root: Root, now: datetime, again: bool) -> bool:
-    known = _known(root)
+    known = known_root(root)
     if known is not None and not again:
         return False
     # A marker that is there already is kept: the root may be shared with another server's
@@ -97,7 +97,8 @@ def _known_markers() -> dict[tuple[str, str], str]:
     return {(name, path): marker for name, path, marker in db.session.execute(query)}
 
 
-def _known(root: Root) -> StorageRoot | None:
+def known_root(root: Root) -> StorageRoot | None:
+    """What the database says of a root at this path; None when it was never used."""
     query = select(StorageRoot).where(
         StorageRoot.name == root.name, StorageRoot.path == str(root.path)
     )

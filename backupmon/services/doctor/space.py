@@ -1,0 +1,61 @@
+"""How much room there is left, on each filesystem once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from backupmon.core.findings import Level
+from backupmon.core.words import human_bytes
+from backupmon.services.doctor.checks import Check, bad
+from backupmon.services.doctor.patient import Patient
+from backupmon.storage.filesystems import Room, room_at
+
+_NAME = "free space"
+#: Parts of the whole, and bytes.
+_LITTLE, _HARDLY_ANY, _LITTLE_BYTES = 0.10, 0.01, 1 << 30
+_HINT = "free some space or make the disk larger; a full disk stops scans, and loses nothing"
+
+
+def room_is_left(patient: Patient) -> Iterator[Check]:
+    """Free bytes and free files, of DATA_DIR and of each root."""
+    rooms: dict[int, Room] = {}
+    names: dict[int, list[str]] = {}
+    for name, path in _folders(patient).items():
+        try:
+            room = room_at(path)
+        except FileNotFoundError:
+            continue  # That it is absent is told where it is tried out.
+        except OSError as error:
+            yield bad(
+                "free space", f"{name} ({path}): {error.strerror}", "look at the kernel's log"
+            )
+            continue
+        rooms.setdefault(room.device, room)
+        names.setdefault(room.device, []).append(name)
+    for device, room in rooms.items():
+        yield judge_room(", ".join(names[device]), room)
+
+
+def _folders(patient: Patient) -> Mapping[str, Path]:
+    return {"DATA_DIR": patient.settings.data_dir, **patient.settings.roots()}
+
+
+def judge_room(names: str, room: Room) -> Check:
+    """Whether the room that is left will do."""
+    told = f"{names}: {human_bytes(room.free)} of {human_bytes(room.size)} free"
+    levels = [_level(room.free, room.size, _LITTLE_BYTES)]
+    if room.files > 0:
+        levels.append(_level(room.free_files, room.files))
+        if levels[1] is not Level.GOOD:
+            told += f", room for {room.free_files} more files (inodes) of {room.files}"
+    worst = max(levels, key=list(Level).index)
+    return Check(_NAME, worst, told, "" if worst is Level.GOOD else _HINT)
+
+
+def _level(free: int, size: int, least: int = 0) -> Level:
+    if free < _HARDLY_ANY * size or free == 0:
+        return Level.BAD
+    if free < _LITTLE * size or free < least:
+        return Level.WARNING
+    return Level.GOOD
