@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterator
 
 import click
@@ -13,12 +15,14 @@ from backupmon.core.text import clean
 from backupmon.services.doctor.checks import Check
 from backupmon.services.doctor.examination import examine
 
+#: On a terminal that has the signs, and on one that has not; and in which colour.
 _MARKS = {
     Level.GOOD: ("✓", "ok", "green"),
     Level.WARNING: ("!", "! ", "yellow"),
     Level.BAD: ("✗", "x ", "red"),
 }
-_NAME = 20
+#: The width of the names, and of what stands before a check's words; in characters.
+_NAME, _BEFORE = 20, 25
 
 
 @click.command("doctor")
@@ -48,13 +52,26 @@ def doctor_command(as_json: bool) -> None:
 
 def _lines(check: Check) -> Iterator[str]:
     sign, plain, colour = _MARKS[check.level]
-    mark = click.style(sign if _can_print(sign) else plain, fg=colour)
-    first, *more = clean(check.words).splitlines() or [""]
+    mark = click.style(sign if _has_signs() else plain, fg=colour)
+    first, *more = _wrapped(check.words) or [""]
     yield f"  {mark} {clean(check.name):{_NAME}} {first}"
-    indent = " " * (_NAME + 5)
-    yield from (f"{indent}{line}" for line in more)
     if check.hint:
-        yield from (f"{indent}hint: {line}" for line in clean(check.hint).splitlines())
+        more += _wrapped(f"hint: {check.hint}")
+    yield from (f"{' ' * _BEFORE}{line}" for line in more)
+
+
+def _wrapped(words: str) -> list[str]:
+    """Lines for the room that is left beside the names; whole in a pipe."""
+    lines = clean(words).splitlines()
+    if not sys.stdout.isatty():
+        return lines
+    room = max(30, shutil.get_terminal_size().columns - _BEFORE)
+    # A path stays whole, so that it can be copied.
+    return [
+        piece
+        for line in lines
+        for piece in textwrap.wrap(line, room, break_long_words=False, break_on_hyphens=False)
+    ]
 
 
 def _summary(checks: list[Check]) -> str:
@@ -74,9 +91,9 @@ def _say(line: str) -> None:
     click.echo(line.encode(encoding, "backslashreplace").decode(encoding))
 
 
-def _can_print(sign: str) -> bool:
+def _has_signs() -> bool:
     try:
-        sign.encode(sys.stdout.encoding or "ascii")
+        "".join(sign for sign, _, _ in _MARKS.values()).encode(sys.stdout.encoding or "ascii")
     except UnicodeError:
         return False
     return True
