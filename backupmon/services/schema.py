@@ -52,6 +52,7 @@ def upgrade_schema() -> None:
     db.session.rollback()
     if found is not None and found not in known_revisions():
         raise _newer()
+    _create_closed()
     upgrade(directory=_MIGRATIONS)
 
 
@@ -87,6 +88,14 @@ def _revision() -> str | None:
         return None
     found: str | None = db.session.scalar(text("SELECT version_num FROM alembic_version"))
     return found
+
+
+def _create_closed() -> None:
+    """Make a new SQLite file that not every user of the machine may read."""
+    if db.engine.dialect.name == "sqlite" and not _sqlite_exists():
+        path = Path(str(db.engine.url.database))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o640)
 
 
 def _sqlite_exists() -> bool:

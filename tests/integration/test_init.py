@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from click.testing import Result
 from flask_migrate import downgrade
 
-from backupmon.config import PROJECT_ROOT, Settings
+from backupmon import create_app
+from backupmon.config import PROJECT_ROOT, Settings, load_settings
 from backupmon.core.statuses import Status
+from backupmon.extensions import db
 from backupmon.services.locking import ScanLock
 from backupmon.services.reset import count_rows
 from backupmon.services.schema import check_schema
@@ -93,3 +97,11 @@ def test_no_reset_while_a_scan_is_running(world: World) -> None:
     assert result.exit_code == 1
     assert "a scan is running since" in result.stderr
     assert count_rows() == before
+
+
+def test_a_new_database_is_not_for_every_user_to_read(tmp_path: Path) -> None:
+    settings = load_settings(data_dir=tmp_path / "new")
+    with create_app(settings).app_context() as context:
+        assert context.app.test_cli_runner().invoke(args=["init"]).exit_code == 0
+        db.engine.dispose()
+    assert (settings.data_dir / "backupmon.db").stat().st_mode & 0o007 == 0
