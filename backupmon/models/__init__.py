@@ -1,5 +1,6 @@
 """The tables, one file per family."""
 
+from backupmon.models.accounts import ApiToken, LoginTry, SetupLink, User
 from backupmon.models.audit import AuditEvent
 from backupmon.models.entries import BackupEntry
 from backupmon.models.jobs import ExpectedBackupJob
@@ -9,13 +10,17 @@ from backupmon.models.stored import StoredBackup, StoredState
 
 __all__ = [
     "AgentReport",
+    "ApiToken",
     "AuditEvent",
     "BackupEntry",
     "Discovery",
     "ExpectedBackupJob",
+    "LoginTry",
     "ScanRun",
     "ServerCondition",
+    "SetupLink",
     "StorageRoot",
     "StoredBackup",
     "StoredState",
+    "User",
 ]
