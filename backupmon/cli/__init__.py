@@ -12,7 +12,9 @@ from backupmon.cli.jobs import jobs_group
 from backupmon.cli.quarantine import quarantine_group
 from backupmon.cli.reports import reports_group
 from backupmon.cli.scan import scan_command
+from backupmon.cli.tokens import tokens_group
 from backupmon.cli.up import up_command
+from backupmon.cli.users import users_group
 
 
 def register_commands(app: Flask) -> None:
@@ -25,6 +27,8 @@ def register_commands(app: Flask) -> None:
         history_command,
         reports_group,
         quarantine_group,
+        users_group,
+        tokens_group,
         demo_command,
         doctor_command,
     ):

@@ -21,6 +21,7 @@ from backupmon.core.text import clean
 from backupmon.extensions import db
 from backupmon.services.roots import mark_roots
 from backupmon.services.schema import upgrade_schema
+from backupmon.services.setup import setup_link
 from backupmon.storage.locks import FileLock
 from backupmon.supervision.parts import Part, scheduler_part, web_part, worker_parts
 from backupmon.supervision.redis_server import redis_command, set_aside, wait_for_redis
@@ -61,8 +62,9 @@ def up_command(host: str, port: int, workers: int) -> None:
     with _only_one(configuration) as lock, _listening(host, port) as listener:
         upgrade_schema()
         mark_roots(configuration, datetime.now(UTC))
+        door = _door(configuration, _address(listener))
         db.engine.dispose()
-        _run(configuration, lock, listener, workers)
+        _run(configuration, lock, listener, workers, door)
 
 
 @contextmanager
@@ -101,7 +103,17 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
         yield listener
 
 
-def _run(configuration: Settings, lock: FileLock, listener: socket.socket, workers: int) -> None:
+def _door(configuration: Settings, address: str) -> str:
+    """How to log in; as long as there is no user, by a link that makes the first one."""
+    link = setup_link(configuration, address)
+    if link is None:
+        return f"open {configuration.base_url or address} in a browser, and log in"
+    return f"there is no user yet: open {link} in a browser to make the first, an admin"
+
+
+def _run(
+    configuration: Settings, lock: FileLock, listener: socket.socket, workers: int, door: str
+) -> None:
     log = _Log(sys.stdout.isatty())
 
     def on_death(part: Part, deaths: int) -> None:
@@ -124,7 +136,7 @@ def _run(configuration: Settings, lock: FileLock, listener: socket.socket, worke
             # Two, so that one long request holds up nobody.
             supervisor.start([web_part(listener.fileno(), 2)])
             supervisor.start([*worker_parts(workers), scheduler_part()])
-            log.say("up", f"open {_address(listener)} in a browser; Ctrl-C stops everything")
+            log.say("up", f"{door}; Ctrl-C stops everything")
         supervisor.watch()
     finally:
         log.say("up", "stopping")
