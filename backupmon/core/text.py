@@ -34,3 +34,12 @@ def _harmless(char: str) -> bool:
     if char in "\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069":
         return False
     return unicodedata.category(char) not in ("Cc", "Cs")
+
+
+def folded(value: str) -> str:
+    """`value` as it is searched for: without regard to case and accents.
+
+    ``yaounde`` finds ``Yaoundé``, ``strasse`` finds ``Straße``.
+    """
+    apart = unicodedata.normalize("NFKD", value)
+    return "".join(c for c in apart.casefold() if not unicodedata.combining(c))

@@ -2,6 +2,7 @@
 
 from backupmon.models.accounts import ApiToken, LoginTry, SetupLink, User
 from backupmon.models.audit import AuditEvent
+from backupmon.models.changes import StateChange
 from backupmon.models.entries import BackupEntry
 from backupmon.models.jobs import ExpectedBackupJob
 from backupmon.models.reports import AgentReport, Discovery
@@ -19,6 +20,7 @@ __all__ = [
     "ScanRun",
     "ServerCondition",
     "SetupLink",
+    "StateChange",
     "StorageRoot",
     "StoredBackup",
     "StoredState",
