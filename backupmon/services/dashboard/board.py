@@ -1,0 +1,90 @@
+"""All that the dashboard shows, gathered in a fixed number of queries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+
+from backupmon.config import Settings
+from backupmon.extensions import db
+from backupmon.models import ExpectedBackupJob, ServerCondition
+from backupmon.services.conditions import open_conditions
+from backupmon.services.dashboard.rows import JobRow, rows_of
+from backupmon.services.dashboard.selection import (
+    PAGE_SIZE,
+    Selection,
+    count_selected,
+    selected_jobs,
+)
+from backupmon.services.dashboard.summary import (
+    Counts,
+    DueNext,
+    Heartbeat,
+    count_jobs,
+    due_next,
+    heartbeat,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    """The dashboard at one moment.
+
+    Parameters
+    ----------
+    rows:
+        One page of the jobs that were asked for.
+    found:
+        How many there are on all pages.
+    conditions:
+        What is wrong with the server.
+    """
+
+    counts: Counts
+    heartbeat: Heartbeat
+    due_next: DueNext | None
+    conditions: Sequence[ServerCondition]
+    selection: Selection
+    rows: Sequence[JobRow]
+    found: int
+
+    @property
+    def pages(self) -> int:
+        """How many pages there are, at least one."""
+        return max(1, -(-self.found // PAGE_SIZE))
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A site, for the lists to choose from."""
+
+    company: str
+    city: str
+    agent: str
+
+
+def load_board(settings: Settings, selection: Selection, now: datetime) -> Board:
+    """Gather the dashboard; the number of queries does not depend on the number of jobs."""
+    interval = timedelta(minutes=settings.scanner_interval_minutes)
+    counts = count_jobs(now)
+    found = count_selected(selection) if selection.is_filtered else counts.total
+    return Board(
+        counts=counts,
+        heartbeat=heartbeat(now, interval),
+        due_next=due_next(now),
+        conditions=open_conditions(now),
+        selection=selection,
+        rows=rows_of(selected_jobs(selection), now),
+        found=found,
+    )
+
+
+def places() -> list[Place]:
+    """Every site, by company, city and agent."""
+    job = ExpectedBackupJob
+    columns = (job.company_name, job.city, job.agent_id_responsible)
+    query = select(*columns).where(job.deleted_at.is_(None)).distinct().order_by(*columns)
+    return [Place(*row) for row in db.session.execute(query)]
