@@ -96,9 +96,6 @@ class Settings(BaseSettings):
     settle_seconds: int = Field(
         60, ge=0, le=86_400, description="How long a wrong file or report may still be changing."
     )
-    scanner_interval_minutes: int = Field(
-        15, ge=1, le=1440, description="Minutes from the beginning of one scan to the next."
-    )
     default_timezone: str = Field("UTC", description="Time zone of a job that names none.")
     default_grace_minutes: int = Field(
         30, ge=0, le=525_600, description="Minutes after the due time before a job is MISSING."
