@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask import g
-from flask_babel import format_datetime
+from flask_babel import format_datetime, gettext
 from markupsafe import Markup
 
 from backupmon.core.words import short_hash
@@ -81,5 +81,7 @@ FILTERS: dict[str, Callable[..., str]] = {
     "span": span_filter,
     "size": _or_dash(say_size),
     "number": _or_dash(say_number),
+    # Words that only their maker knew: ``_()`` would stumble over a per cent sign in them.
+    "translate": gettext,
     "short_hash": _or_dash(short_hash),
 }

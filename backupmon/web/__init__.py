@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from flask import Flask
+from flask import Flask, g
 from flask_babel import get_locale
 
 from backupmon.language import LANGUAGES
 from backupmon.language.filters import now
+from backupmon.web.account import bp as account
+from backupmon.web.door import bp as door
 from backupmon.web.errors import register_errors
 from backupmon.web.health import bp as health
 from backupmon.web.languages import bp as languages
 from backupmon.web.navigation import places
 from backupmon.web.next_page import this_page
 from backupmon.web.protection import protect
+from backupmon.web.sessions import init_sessions
 
-BLUEPRINTS = (health, languages)
+BLUEPRINTS = (health, languages, door, account)
 
 
 def register_web(app: Flask) -> None:
     """Add every page to the application."""
+    # First, so that errors too are told in the reader's language.
+    init_sessions(app)
     protect(app, app.extensions["backupmon"])
     register_errors(app)
     for blueprint in BLUEPRINTS:
@@ -32,5 +37,6 @@ def _for_every_template() -> dict[str, object]:
         "get_locale": get_locale,
         "now": now,
         "places": places,
+        "reader": g.get("reader"),
         "this_page": this_page,
     }

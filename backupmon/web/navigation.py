@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from flask import current_app, request
+from flask import current_app, g, request
 from flask_babel import lazy_gettext as _l
+
+from backupmon.core.accounts import Role
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +16,7 @@ class Place:
 
     endpoint: str
     title: str
+    role: Role = Role.VIEWER
 
     @property
     def is_here(self) -> bool:
@@ -26,5 +29,10 @@ PLACES = (Place("dashboard.index", _l("Dashboard")),)
 
 
 def places() -> list[Place]:
-    """The areas that there are."""
-    return [place for place in PLACES if place.endpoint in current_app.view_functions]
+    """The areas that there are, and that the reader may come to."""
+    reader = g.get("reader")
+    return [
+        place
+        for place in PLACES
+        if place.endpoint in current_app.view_functions and reader and reader.may(place.role)
+    ]

@@ -18,6 +18,7 @@ from backupmon.language.catalogs import po_files, read
 KEYWORDS = {
     "_": None,
     "_l": None,
+    "to_translate": None,
     "gettext": None,
     "lazy_gettext": None,
     "ngettext": (1, 2),

@@ -1,0 +1,74 @@
+"""Every route, for every kind of reader. A route that is not in the table fails the test."""
+
+from __future__ import annotations
+
+import pytest
+from flask import Flask
+
+from tests.integration.web import ROLES, ClientAs, make_user
+
+READERS = ("stranger", *ROLES)
+
+
+def everybody(code: int) -> tuple[int, ...]:
+    """Answered alike, whoever asks."""
+    return (code,) * len(READERS)
+
+
+def only(role: str, code: int) -> tuple[int, ...]:
+    """For `role` and those above it; strangers go to the door, others are told no."""
+    lowest = READERS.index(role)
+    return tuple(302 if i == 0 else 403 if i < lowest else code for i in range(len(READERS)))
+
+
+#: What is answered to a request of the route as it stands, with the token and empty fields.
+#: 404 and 422 tell that the view was reached, where an example cannot be there or be right.
+TABLE = {
+    "GET /static/<path:filename>": everybody(404),
+    "GET /health": everybody(200),
+    "GET /health/ready": everybody(503),
+    "POST /language": everybody(422),
+    "GET /login": (200, 302, 302, 302),
+    "POST /login": everybody(422),
+    "POST /logout": everybody(302),
+    "GET /setup/<secret>": everybody(404),
+    "POST /setup/<secret>": everybody(404),
+    "GET /account": only("viewer", 200),
+    "POST /account/password": only("viewer", 422),
+    "POST /account/wishes": only("viewer", 302),
+    "POST /account/sign-out-everywhere": only("viewer", 302),
+}
+#: What stands in an address for each of its variables.
+EXAMPLES = {"path:filename": "no-such-file", "secret": "no-such-secret"}
+
+
+def path_of(rule: str) -> str:
+    for variable, example in EXAMPLES.items():
+        rule = rule.replace(f"<{variable}>", example)
+    assert "<" not in rule, f"EXAMPLES lacks a variable of {rule}"
+    return rule
+
+
+def test_every_route_is_in_the_table(app: Flask) -> None:
+    routes = {
+        f"{method} {rule.rule}"
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods - {"HEAD", "OPTIONS"}
+    }
+    assert routes == set(TABLE)
+
+
+@pytest.mark.parametrize("route", TABLE)
+def test_each_reader_gets_what_is_theirs(client_as: ClientAs, route: str) -> None:
+    make_user("another admin", "admin")
+    method, rule = route.split(" ", 1)
+    found = []
+    for reader in READERS:
+        client = client_as(reader)
+        answer = client.get(path_of(rule)) if method == "GET" else client.send(path_of(rule))
+        found.append(answer.status_code)
+        if reader == "stranger" and TABLE[route] in [only(r, TABLE[route][-1]) for r in ROLES]:
+            assert answer.location.startswith("/login")
+    assert tuple(found) == TABLE[route]
+    if method != "GET":
+        assert client_as("admin").post(path_of(rule)).status_code == 400, "without its token"
