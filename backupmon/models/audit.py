@@ -28,3 +28,10 @@ class AuditEvent(Model):
     after: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
     __table_args__ = (Index("ix_audit_events_subject", "subject_type", "subject_id"),)
+
+    @property
+    def changes(self) -> list[tuple[str, Any, Any]]:
+        """The name, the old and the new value of each column that is told of."""
+        before, after = self.before or {}, self.after or {}
+        names = dict.fromkeys([*before, *after])
+        return [(name, before.get(name), after.get(name)) for name in names]

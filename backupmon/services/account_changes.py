@@ -23,6 +23,10 @@ log = structlog.get_logger()
 _ALONE = 0x75736572
 
 
+class LastAdminError(RefusedError):
+    """Nobody would be left who can let others in."""
+
+
 def begin_change() -> None:
     """Begin a transaction that changes accounts; one at a time, so that checks stay true."""
     begin_write(alone=_ALONE)
@@ -76,7 +80,7 @@ def keep_an_admin(user: User) -> None:
 
     Raises
     ------
-    RefusedError
+    LastAdminError
         When `user` is the only active admin.
     """
     if not user.is_active or user.rank is not Role.ADMIN:
@@ -86,7 +90,7 @@ def keep_an_admin(user: User) -> None:
     )
     if not db.session.scalar(others):
         db.session.rollback()
-        raise RefusedError(
+        raise LastAdminError(
             f"{user.name} is the last active admin", "make another user an admin first"
         )
 

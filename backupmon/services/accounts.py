@@ -92,7 +92,7 @@ def change_role(user_id: int, role: Role, actor: str, now: datetime) -> User:
 
     Raises
     ------
-    RefusedError
+    LastAdminError
         When nobody would be left to let others in.
     """
     begin_change()
@@ -110,7 +110,7 @@ def disable_user(user_id: int, actor: str, now: datetime) -> User:
 
     Raises
     ------
-    RefusedError
+    LastAdminError
         When nobody would be left to let others in.
     """
     begin_change()
@@ -138,7 +138,7 @@ def delete_user(user_id: int, actor: str, now: datetime) -> User:
 
     Raises
     ------
-    RefusedError
+    LastAdminError
         When nobody would be left to let others in.
     """
     begin_change()

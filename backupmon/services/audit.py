@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from backupmon.extensions import db
 from backupmon.models import AuditEvent
+
+#: On one page.
+_MOST = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,3 +52,20 @@ def record_acts(acts: Sequence[Act], actor: str, at: datetime) -> None:
         for act in acts
     ]
     db.session.execute(insert(AuditEvent), rows)
+
+
+def list_acts(before: int | None = None, most: int = _MOST) -> tuple[list[AuditEvent], int | None]:
+    """What was changed, the newest first, and the number before which older ones are.
+
+    Parameters
+    ----------
+    before:
+        Only what has a smaller number.
+    """
+    query = select(AuditEvent).order_by(AuditEvent.id.desc()).limit(most + 1)
+    # What no row can have as its number, a database may not even let itself be asked for.
+    if before is not None and 0 < before < 2**31:
+        query = query.where(AuditEvent.id < before)
+    found = list(db.session.scalars(query))
+    shown = found[:most]
+    return shown, shown[-1].id if len(found) > most else None

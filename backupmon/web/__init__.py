@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Flask, g
 from flask_babel import get_locale
+from werkzeug.routing import IntegerConverter, Map
 
 from backupmon.language import LANGUAGES
 from backupmon.language.filters import now
 from backupmon.web.account import bp as account
+from backupmon.web.admin_audit import bp as admin_audit
+from backupmon.web.admin_tokens import bp as admin_tokens
+from backupmon.web.admin_users import bp as admin_users
 from backupmon.web.door import bp as door
 from backupmon.web.errors import register_errors
 from backupmon.web.health import bp as health
@@ -17,7 +23,14 @@ from backupmon.web.next_page import this_page
 from backupmon.web.protection import protect
 from backupmon.web.sessions import init_sessions
 
-BLUEPRINTS = (health, languages, door, account)
+BLUEPRINTS = (health, languages, door, account, admin_users, admin_tokens, admin_audit)
+
+
+class RowNumber(IntegerConverter):
+    """A number in an address. Larger ones than a row can have lead to nothing, as a 404."""
+
+    def __init__(self, routes: Map, *args: Any, max: int = 2**31 - 1, **kwargs: Any) -> None:
+        super().__init__(routes, *args, max=max, **kwargs)
 
 
 def register_web(app: Flask) -> None:
@@ -26,6 +39,7 @@ def register_web(app: Flask) -> None:
     init_sessions(app)
     protect(app, app.extensions["backupmon"])
     register_errors(app)
+    app.url_map.converters["int"] = RowNumber
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     app.context_processor(_for_every_template)

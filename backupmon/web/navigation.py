@@ -25,7 +25,12 @@ class Place:
 
 
 #: In the order in which they stand on every page. What is not there yet is left out.
-PLACES = (Place("dashboard.index", _l("Dashboard")),)
+PLACES = (
+    Place("dashboard.index", _l("Dashboard")),
+    Place("admin_users.index", _l("Users"), Role.ADMIN),
+    Place("admin_tokens.index", _l("API tokens"), Role.ADMIN),
+    Place("admin_audit.index", _l("Audit log"), Role.ADMIN),
+)
 
 
 def places() -> list[Place]:

@@ -37,9 +37,26 @@ TABLE = {
     "POST /account/password": only("viewer", 422),
     "POST /account/wishes": only("viewer", 302),
     "POST /account/sign-out-everywhere": only("viewer", 302),
+    "GET /admin/users": only("admin", 200),
+    "POST /admin/users": only("admin", 422),
+    "POST /admin/users/<int:user_id>/role": only("admin", 422),
+    "POST /admin/users/<int:user_id>/password": only("admin", 422),
+    "POST /admin/users/<int:user_id>/disable": only("admin", 302),
+    "POST /admin/users/<int:user_id>/enable": only("admin", 302),
+    "POST /admin/users/<int:user_id>/delete": only("admin", 302),
+    "GET /admin/tokens": only("admin", 200),
+    "POST /admin/tokens": only("admin", 422),
+    "POST /admin/tokens/<int:token_id>/revoke": only("admin", 404),
+    "GET /admin/audit": only("admin", 200),
 }
 #: What stands in an address for each of its variables.
-EXAMPLES = {"path:filename": "no-such-file", "secret": "no-such-secret"}
+#: User 1 is there, and is no reader of this test.
+EXAMPLES = {
+    "path:filename": "no-such-file",
+    "secret": "no-such-secret",
+    "int:user_id": "1",
+    "int:token_id": "1",
+}
 
 
 def path_of(rule: str) -> str:
