@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from argon2 import PasswordHasher
 from flask import Flask
-from sqlalchemy import func, select, update
+from sqlalchemy import event, func, select, update
 
 from backupmon import create_app
 from backupmon.config import Settings
@@ -283,3 +283,34 @@ def test_the_link_bears_the_address_that_people_use(settings: Settings, app: Fla
     link = setup_link(named, "http://127.0.0.1:8000/")
     assert link is not None
     assert link.startswith("https://backups.example.org/setup/")
+
+
+def test_flask_up_says_how_to_come_in(settings: Settings, app: Flask) -> None:
+    from backupmon.cli.up import _door
+
+    assert "open http://localhost:1/setup/" in _door(settings, "http://localhost:1/")
+    make_user("ada")
+    assert _door(settings, "http://localhost:1/") == (
+        "open http://localhost:1/ in a browser, and log in"
+    )
+
+
+# --- what it costs ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("path", "most"), [("/static/vendor/htmx.min.js", 0), ("/health", 0), ("/no-such-page", 1)]
+)
+def test_who_reads_is_asked_with_one_small_query(client_as: ClientAs, path: str, most: int) -> None:
+    client, asked = client_as("viewer"), []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if not statement.startswith("BEGIN"):
+            asked.append(statement)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    with client.get(path):
+        pass
+    event.remove(db.engine, "before_cursor_execute", note)
+    assert len(asked) == most
+    assert not [statement for statement in asked if "password_hash" in statement]
