@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from flask import Flask, g
 from flask_babel import get_locale
 from werkzeug.routing import IntegerConverter, Map
@@ -29,8 +27,15 @@ BLUEPRINTS = (health, languages, door, account, admin_users, admin_tokens, admin
 class RowNumber(IntegerConverter):
     """A number in an address. Larger ones than a row can have lead to nothing, as a 404."""
 
-    def __init__(self, routes: Map, *args: Any, max: int = 2**31 - 1, **kwargs: Any) -> None:
-        super().__init__(routes, *args, max=max, **kwargs)
+    def __init__(
+        self,
+        routes: Map,
+        fixed_digits: int = 0,
+        min: int | None = None,
+        max: int | None = 2**31 - 1,
+        signed: bool = False,
+    ) -> None:
+        super().__init__(routes, fixed_digits, min, max, signed)
 
 
 def register_web(app: Flask) -> None:

@@ -70,6 +70,8 @@ def test_a_password_that_cannot_be_one_is_told_at_its_user(client_as: ClientAs) 
     page = admin.send(f"/admin/users/{user.id}/password", password="short")
     assert page.status_code == 422
     assert page.text.count("is too short") == 1
+    assert 'aria-invalid="true" aria-describedby="user-2-password-fault"' in page.text
+    assert 'id="user-2-password-fault"' in page.text
     assert re.search(r'id="user-2">.*<details open>.*is too short', page.text, re.DOTALL)
     assert admin.send(f"/admin/users/{user.id}/password", password="other words").location
     assert client_as("stranger").log_in("bob", "other words").status_code == 302
