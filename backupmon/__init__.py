@@ -49,6 +49,11 @@ def create_app(settings: Settings | None = None) -> Application:
 
 def _wire_pages(app: Flask) -> None:
     # Imported late: commands do without (see `Application`).
+    from backupmon.api import BLUEPRINTS, register_api
     from backupmon.web import register_web
+    from backupmon.web.protection import csrf
 
     register_web(app)
+    register_api(app)
+    for blueprint in BLUEPRINTS:
+        csrf.exempt(blueprint)

@@ -1,0 +1,17 @@
+"""The JSON API: the same objects as the commands print, for programs with a token."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Flask
+
+from backupmon.api import jobs, openapi, problems, scans
+
+#: They go by tokens, never by cookies, so that forged forms are none of their worries.
+BLUEPRINTS: tuple[Blueprint, ...] = (jobs.bp, scans.bp, openapi.bp)
+
+
+def register_api(app: Flask) -> None:
+    """Add the API to the application."""
+    problems.register_problems(app)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
