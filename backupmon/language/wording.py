@@ -64,6 +64,13 @@ def say_size(size: int) -> str:
     return f"{number}{_SPACE}{unit[:-1]}{byte}"
 
 
+def say_round_size(size: int) -> str:
+    """A round size, as axes have it: ``600 kB``."""
+    amount, unit = scaled_bytes(size)
+    number = format_decimal(amount, format="#,##0.#", locale=get_locale())
+    return f"{number}{_SPACE}{unit[:-1]}{pgettext('unit', 'B')}"
+
+
 def say_number(number: float) -> str:
     """A number with the marks of the language: ``1,040``, ``1 040``."""
     return format_decimal(number, locale=get_locale())

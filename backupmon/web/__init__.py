@@ -12,16 +12,27 @@ from backupmon.web.account import bp as account
 from backupmon.web.admin_audit import bp as admin_audit
 from backupmon.web.admin_tokens import bp as admin_tokens
 from backupmon.web.admin_users import bp as admin_users
+from backupmon.web.assets import SCRIPT, STYLE
+from backupmon.web.assets import bp as assets
+from backupmon.web.dashboard import bp as dashboard
 from backupmon.web.door import bp as door
 from backupmon.web.errors import register_errors
 from backupmon.web.health import bp as health
+from backupmon.web.job_actions import bp as job_actions
+from backupmon.web.job_page import bp as job
 from backupmon.web.languages import bp as languages
 from backupmon.web.navigation import places
 from backupmon.web.next_page import this_page
 from backupmon.web.protection import protect
 from backupmon.web.sessions import init_sessions
+from backupmon.web.telling import GLOBALS
+from backupmon.web.themes import bp as themes_bp
+from backupmon.web.themes import theme, themes
 
-BLUEPRINTS = (health, languages, door, account, admin_users, admin_tokens, admin_audit)
+BLUEPRINTS = (
+    *(assets, dashboard, health, job, job_actions, languages, themes_bp),
+    *(door, account, admin_users, admin_tokens, admin_audit),
+)
 
 
 class RowNumber(IntegerConverter):
@@ -47,6 +58,7 @@ def register_web(app: Flask) -> None:
     app.url_map.converters["int"] = RowNumber
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    app.jinja_env.globals.update(GLOBALS)
     app.context_processor(_for_every_template)
 
 
@@ -55,6 +67,10 @@ def _for_every_template() -> dict[str, object]:
         "languages": LANGUAGES,
         "get_locale": get_locale,
         "now": now,
+        "script": SCRIPT,
+        "style": STYLE,
+        "theme": theme,
+        "themes": themes,
         "places": places,
         "reader": g.get("reader"),
         "this_page": this_page,

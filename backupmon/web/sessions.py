@@ -16,7 +16,7 @@ from backupmon.models import User
 #: How long a browser stays signed in without a request.
 _SIGNED_IN = timedelta(days=14)
 #: What is the same for everybody, and asked for often, looks nobody up.
-_FOR_ALL = ("static", "health.")
+_FOR_ALL = ("static", "health.", "assets.")
 
 _COLUMNS = (User.id, User.name, User.role, User.language, User.timezone, User.session_counter)
 

@@ -18,10 +18,11 @@ from backupmon.extensions import db
 from backupmon.models import BackupEntry, ExpectedBackupJob, ServerCondition, StoredBackup
 from backupmon.services.jobs import add_job
 from backupmon.services.scanning import ScanOptions, ScanResult, run_scan
+from tests.integration.pages import clock
 from tests.integration.site import Site
 from tests.integration.web import client_as
 
-__all__ = ["client_as"]
+__all__ = ["client_as", "clock"]
 
 #: The cycle that most tests are about: due at noon, from 11:30 to 12:30.
 NOON = datetime(2031, 3, 3, 12, 0, tzinfo=UTC)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from backupmon.config import Settings
 from backupmon.core.standing import Standing
@@ -26,6 +23,7 @@ from backupmon.services.dashboard import (
 )
 from backupmon.services.jobs import delete_job, pause_job
 from tests.integration.conftest import World, at
+from tests.integration.pages import queries
 
 
 @pytest.fixture
@@ -37,21 +35,6 @@ def names(world: World, **selection: Any) -> list[str]:
     """The databases of the rows, in their order."""
     board = load_board(world.settings, Selection(**selection), at(13))
     return [row.database for row in board.rows]
-
-
-@contextmanager
-def queries() -> Iterator[list[str]]:
-    """The statements that are sent meanwhile."""
-    sent: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
-        sent.append(statement)
-
-    event.listen(db.engine, "before_cursor_execute", note)
-    try:
-        yield sent
-    finally:
-        event.remove(db.engine, "before_cursor_execute", note)
 
 
 def stand(world: World, **statuses: Status) -> dict[str, int]:

@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from backupmon.config import Settings
 from backupmon.extensions import db
-from backupmon.models import ExpectedBackupJob, ServerCondition
+from backupmon.models import Discovery, ExpectedBackupJob, ServerCondition
 from backupmon.services.conditions import open_conditions
 from backupmon.services.dashboard.rows import JobRow, rows_of
 from backupmon.services.dashboard.selection import (
     PAGE_SIZE,
     Selection,
     count_selected,
+    held_jobs,
     selected_jobs,
 )
 from backupmon.services.dashboard.summary import (
@@ -66,18 +67,31 @@ class Place:
     agent: str
 
 
-def load_board(settings: Settings, selection: Selection, now: datetime) -> Board:
-    """Gather the dashboard; the number of queries does not depend on the number of jobs."""
+def load_board(
+    settings: Settings,
+    selection: Selection,
+    now: datetime,
+    held: Sequence[int] | None = None,
+) -> Board:
+    """Gather the dashboard; the number of queries does not depend on the number of jobs.
+
+    Parameters
+    ----------
+    held:
+        The ids of the jobs whose rows are to stay where they are, in their order: somebody is
+        reading them. None takes those of the selection.
+    """
     interval = timedelta(minutes=settings.scanner_interval_minutes)
     counts = count_jobs(now)
     found = count_selected(selection) if selection.is_filtered else counts.total
+    jobs = selected_jobs(selection) if held is None else held_jobs(held)
     return Board(
         counts=counts,
         heartbeat=heartbeat(now, interval),
         due_next=due_next(now),
         conditions=open_conditions(now),
         selection=selection,
-        rows=rows_of(selected_jobs(selection), now),
+        rows=rows_of(jobs, now),
         found=found,
     )
 
@@ -88,3 +102,8 @@ def places() -> list[Place]:
     columns = (job.company_name, job.city, job.agent_id_responsible)
     query = select(*columns).where(job.deleted_at.is_(None)).distinct().order_by(*columns)
     return [Place(*row) for row in db.session.execute(query)]
+
+
+def count_discoveries() -> int:
+    """How many databases agents report that no job expects."""
+    return db.session.scalar(select(func.count()).select_from(Discovery)) or 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -105,6 +105,15 @@ def selected_jobs(selection: Selection) -> list[ExpectedBackupJob]:
     query = _ordered(select(job.id).where(*conditions(selection)), selection.sort)
     ids = list(db.session.scalars(query.offset(start).limit(PAGE_SIZE)))
     found = {row.id: row for row in db.session.scalars(select(job).where(job.id.in_(ids)))}
+    return [found[job_id] for job_id in ids if job_id in found]
+
+
+def held_jobs(job_ids: Sequence[int]) -> list[ExpectedBackupJob]:
+    """Those of these jobs that are still there, in this very order; at most a page of them."""
+    ids = [job_id for job_id in job_ids[:PAGE_SIZE] if 0 < job_id < 2**31]
+    job = ExpectedBackupJob
+    query = select(job).where(job.id.in_(ids), job.deleted_at.is_(None))
+    found = {row.id: row for row in db.session.scalars(query)}
     return [found[job_id] for job_id in ids if job_id in found]
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 #: Units of the drawing.
 WIDTH, HEIGHT, _MARGIN = 72, 20, 3
+#: Room above the largest: a line along the very edge looks like a border.
+_HEADROOM = 1.4
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +28,7 @@ def sparkline(values: Sequence[int | None]) -> Spark | None:
     known = [value for value in values if value is not None]
     if len(known) < 2:
         return None
-    top = max(known) or 1
+    top = _HEADROOM * max(known) or 1
     step = (WIDTH - 2 * _MARGIN) / (len(known) - 1)
     room = HEIGHT - 2 * _MARGIN
     where = [

@@ -99,7 +99,8 @@ def test_a_translation_fills_in_the_same_values(language: str) -> None:
         wanted = set(PLACEHOLDER.findall(words(message.id)[-1]))
         for said in words(message.string):
             found = set(PLACEHOLDER.findall(said))
-            assert found == wanted or found == wanted - {"num"}, (file, key)
+            # "One backup" says its number by itself.
+            assert found in (wanted, wanted - {"num"}, wanted - {"number"}), (file, key)
 
 
 def test_messages_of_code_and_of_templates_are_found() -> None:

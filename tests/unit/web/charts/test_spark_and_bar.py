@@ -13,9 +13,9 @@ from backupmon.web.charts.spark import HEIGHT, sparkline
 
 
 def test_a_sparkline_stands_on_zero_and_passes_over_gaps() -> None:
-    found = sparkline([100, None, 50])
+    found = sparkline([100, None, 70])
     assert found is not None
-    assert found.points == "3,3 69,10"
+    assert found.points == "3,7 69,10"
     assert (found.end_x, found.end_y) == (69, 10)
 
 

@@ -1,0 +1,74 @@
+"""Which jobs are shown, as the URL says it: nothing else remembers it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+
+from backupmon.core.standing import Standing
+from backupmon.services.dashboard import NEEDS_YOU_FILTER, Selection, Sort
+
+#: Fields of the form, by those of the selection.
+_NAMES = {"search": "q"}
+_STATUSES = frozenset({NEEDS_YOU_FILTER, *Standing})
+_MOST_PAGES = 100_000
+#: Of the rows that are held: a page of ids.
+MOST_CHARACTERS = 2_000
+
+
+def selection_from(args: Mapping[str, str]) -> Selection:
+    """What the URL asks for; what it asks for in vain is passed over."""
+    status = args.get("status", "").upper()
+    sort = args.get("sort", "")
+    return Selection(
+        search=args.get("q", "").strip(),
+        status=status if status in _STATUSES else "",
+        company=args.get("company", ""),
+        city=args.get("city", ""),
+        agent=args.get("agent", ""),
+        sort=Sort(sort) if sort in set(Sort) else Sort.WORST,
+        page=page_from(args.get("page", "")),
+    )
+
+
+def args_of(selection: Selection, **changes: object) -> dict[str, str]:
+    """The URL's parameters for a selection with `changes`; what is as usual is left out.
+
+    Any change but that of the page begins at the first page again.
+    """
+    if changes and "page" not in changes:
+        changes["page"] = 1
+    wanted = asdict(replace(selection, **changes))  # type: ignore[arg-type]
+    usual = asdict(Selection())
+    return {
+        _NAMES.get(name, name): str(value) for name, value in wanted.items() if value != usual[name]
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Rows that somebody is reading: they stay where they are until that is over."""
+
+    job_ids: tuple[int, ...]
+    urgent: frozenset[int]
+
+
+def held_from(args: Mapping[str, str]) -> Held | None:
+    """The rows that the page asks to be left in place, as ``hold=3,5!8,9``.
+
+    Those before the exclamation mark stood among the jobs that need a look.
+    """
+    if "hold" not in args:
+        return None
+    urgent, others = (_ids(part) for part in (args["hold"] + "!").split("!")[:2])
+    return Held((*urgent, *others), frozenset(urgent))
+
+
+def _ids(text: str) -> list[int]:
+    words = text[:MOST_CHARACTERS].split(",")
+    return [int(word) for word in words if word.isascii() and word.isdecimal()]
+
+
+def page_from(text: str) -> int:
+    """The number of a page; 1 for what is none."""
+    return min(max(1, int(text)), _MOST_PAGES) if text.isascii() and text.isdecimal() else 1
