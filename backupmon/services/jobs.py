@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 from backupmon.core.errors import RefusedError
 from backupmon.core.job_spec import FieldFault, JobDefaults, JobSpec, agent_key
 from backupmon.core.statuses import Status
+from backupmon.core.words import to_translate
 from backupmon.extensions import db
 from backupmon.models import BackupEntry, ExpectedBackupJob, StoredBackup, StoredState
 from backupmon.models.columns import row_dict
@@ -136,8 +137,9 @@ def pause_job(job_id: int, until: datetime | None, now: datetime, actor: str) ->
     """
     with _change(job_id) as job:
         if until is not None and until <= now:
-            hint = "give a time that is still ahead"
-            raise JobRefusedError([FieldFault("paused_until", "is in the past", hint)])
+            hint = to_translate("give a time that is still ahead")
+            problem = to_translate("is in the past")
+            raise JobRefusedError([FieldFault("paused_until", problem, hint)])
         if (job.is_active, job.paused_until) != (False, until):
             before = row_dict(job, _PAUSE)
             job.is_active, job.paused_until = False, until

@@ -30,7 +30,10 @@ TABLE = {
     "GET /health": everybody(200),
     "GET /api/openapi.json": everybody(200),
     "GET /health/ready": everybody(503),
+    "GET /assets/<digest>/<name>": everybody(404),
+    "GET /assets/icon/<int:problems>.svg": everybody(200),
     "POST /language": everybody(422),
+    "POST /theme": everybody(422),
     "GET /login": (200, 302, 302, 302),
     "POST /login": everybody(422),
     "POST /logout": everybody(302),
@@ -51,6 +54,17 @@ TABLE = {
     "POST /admin/tokens": only("admin", 422),
     "POST /admin/tokens/<int:token_id>/revoke": only("admin", 404),
     "GET /admin/audit": only("admin", 200),
+    "GET /": only("viewer", 200),
+    "GET /board": only("viewer", 200),
+    "GET /progress": only("viewer", 200),
+    "POST /scan": only("operator", 302),
+    "GET /jobs/<int:job_id>": only("viewer", 404),
+    "GET /jobs/<int:job_id>/story": only("viewer", 404),
+    "GET /entries/<int:entry_id>": only("viewer", 404),
+    "POST /jobs/<int:job_id>/pause": only("operator", 404),
+    "POST /jobs/<int:job_id>/resume": only("operator", 404),
+    "POST /jobs/<int:job_id>/delete": only("operator", 404),
+    "POST /jobs/<int:job_id>/scan": only("operator", 404),
 }
 #: What stands in an address for each of its variables.
 #: User 1 is there, and is no reader of this test.
@@ -59,6 +73,11 @@ EXAMPLES = {
     "secret": "no-such-secret",
     "int:user_id": "1",
     "int:token_id": "1",
+    "digest": "no-such-digest",
+    "name": "app.css",
+    "int:problems": "3",
+    "int:job_id": "99",
+    "int:entry_id": "99",
 }
 
 
