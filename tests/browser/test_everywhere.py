@@ -1,0 +1,134 @@
+"""The pages on a phone, in the dark, in French, without scripts, and for those who cannot see."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import unfold_all
+from tests.integration.conftest import World, at
+from tests.integration.site import dump_of, section
+
+Open = Callable[..., Page]
+PHONE = {"width": 360, "height": 800}
+LONG = "a_database_with_a_very_long_name_that_nobody_would_choose_but_somebody_has_chosen_2026"
+
+
+@pytest.fixture
+def paths(world: World) -> dict[str, str]:
+    """Pages with something on them: long names, trouble, a history."""
+    world.job("shop", neighborhood="Akwa")
+    job = world.job(LONG, city="Llanfairpwllgwyngyllgogerychwyrndrobwll", company_name="W" * 80)
+    world.job("coming", schedule="0 14 * * *")
+    site = world.site()
+    for day in range(3):
+        site.deliver(at(11, 50, days=day), shop=f"night {day}", **{LONG: f"night {day}"})
+        world.scan(at(12, days=day))
+    data = dump_of("tuesday " * 50)
+    site.put("x.sql.gz", data[:-20])
+    site.report(at(11, 50, days=3), {LONG: section(data, "x.sql.gz")})
+    world.scan(at(13, days=3))
+    entry = world.entries(job)[-1].id
+    return {"board": "/", "job": f"/jobs/{job}", "entry": f"/entries/{entry}", "lost": "/nothing"}
+
+
+PAGES = pytest.mark.parametrize("name", ["board", "job", "entry"])
+
+
+def violations(page: Page) -> list[tuple[str, list[str]]]:
+    """What axe-core finds, with the places where it does."""
+    found = Axe().run(page).response["violations"]
+    return [(one["id"], [node["html"] for node in one["nodes"][:3]]) for one in found]
+
+
+def scrolls_sideways(page: Page) -> bool:
+    return bool(page.evaluate("document.documentElement.scrollWidth > innerWidth"))
+
+
+@PAGES
+@pytest.mark.parametrize("locale", ["en-GB", "fr-FR"])
+def test_nothing_scrolls_sideways_on_a_phone(
+    open_page: Open, paths: dict[str, str], name: str, locale: str
+) -> None:
+    page = open_page(paths[name], viewport=PHONE, locale=locale)
+    assert not scrolls_sideways(page)
+    unfold_all(page)
+    assert not scrolls_sideways(page)
+
+
+def test_the_page_for_beginners_fits_on_a_phone(world: World, open_page: Open) -> None:
+    page = open_page("/", viewport=PHONE)
+    expect(page.locator("h1")).to_have_text("No backup is expected yet")
+    assert not scrolls_sideways(page)
+
+
+def test_dark_follows_the_system_and_the_readers_choice(
+    open_page: Open, paths: dict[str, str]
+) -> None:
+    def ground(page: Page) -> str:
+        return str(page.evaluate("getComputedStyle(document.body).backgroundColor"))
+
+    light, dark = ground(open_page("/")), ground(open_page("/", color_scheme="dark"))
+    assert light != dark
+    page = open_page("/")
+    page.get_by_role("button", name="Dark").click()
+    assert ground(page) == dark
+    page.goto(paths["job"])
+    assert ground(page) == dark
+    page.get_by_role("button", name="As the system").click()
+    assert ground(page) == light
+
+
+def test_without_scripts_everything_works_by_links_and_forms(
+    open_page: Open, paths: dict[str, str]
+) -> None:
+    page = open_page("/", java_script_enabled=False)
+    page.get_by_label("Search").fill("shop")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("#jobs tbody th")).to_have_text(["shop"])
+    page.get_by_role("link", name="Show all").click()
+    page.locator(".counts").get_by_role("link", name="1 broken in transfer").click()
+    expect(page.locator("#jobs tbody th")).to_have_text([LONG])
+    page.get_by_role("link", name=LONG).click()
+    expect(page.locator("#verdict-title")).to_contain_text("the transfer was cut")
+    page.locator("details.entry summary").first.click()
+    page.get_by_role("link", name="All that the agent said").first.click()
+    expect(page.locator("h1")).to_contain_text("Backup due")
+
+
+def test_the_keyboard_reaches_the_content_first(open_page: Open, paths: dict[str, str]) -> None:
+    page = open_page("/")
+    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_text("Skip to the content")
+    page.keyboard.press("Enter")
+    assert page.evaluate("location.hash") == "#main"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["board", "job", "entry", "lost"])
+def test_axe_finds_nothing(open_page: Open, paths: dict[str, str], name: str, scheme: str) -> None:
+    page = open_page(paths[name], color_scheme=scheme)
+    unfold_all(page)
+    assert violations(page) == []
+
+
+def test_axe_finds_nothing_on_the_page_for_beginners(world: World, open_page: Open) -> None:
+    assert violations(open_page("/")) == []
+
+
+def test_a_viewers_page_shows_no_button_that_changes_anything(
+    open_page: Open, paths: dict[str, str]
+) -> None:
+    page = open_page(paths["job"], role="viewer")
+    expect(page.get_by_role("button", name="Scan now")).to_have_count(0)
+    assert violations(page) == []
+
+
+def test_the_door_fits_on_a_phone_and_axe_finds_nothing(world: World, open_page: Open) -> None:
+    page = open_page("/", role="stranger", viewport=PHONE)
+    expect(page.locator("h1")).to_have_text("Log in")
+    assert not scrolls_sideways(page)
+    assert violations(page) == []
