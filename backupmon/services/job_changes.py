@@ -159,7 +159,8 @@ def _known_jobs(pairs: Iterable[Pair | None]) -> dict[Pair, ExpectedBackupJob]:
         chunk = keys[start : start + _MOST_VARIABLES]
         query = select(ExpectedBackupJob).where(ExpectedBackupJob.agent_key.in_(chunk))
         # In the order of ids, as everybody who locks several.
-        for job in db.session.scalars(query.order_by(ExpectedBackupJob.id).with_for_update()):
+        locked = query.order_by(ExpectedBackupJob.id).with_for_update(key_share=True)
+        for job in db.session.scalars(locked):
             known[job.agent_key, job.database_name] = job
     return known
 

@@ -18,13 +18,14 @@ from backupmon.models.columns import UtcDateTime
 def lock_jobs(job_ids: Iterable[int]) -> list[ExpectedBackupJob]:
     """The jobs as they are now, nobody else's to change until the transaction ends.
 
-    In the order of their ids, so that two that lock several never wait for each other.
+    In the order of their ids, so that two that lock several never wait for each other; and
+    not against those who add entries, whose order is that of a report (a key share lock).
     """
     query = (
         select(ExpectedBackupJob)
         .where(ExpectedBackupJob.id.in_(set(job_ids)))
         .order_by(ExpectedBackupJob.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
         .execution_options(populate_existing=True)
     )
     return list(db.session.scalars(query))

@@ -40,7 +40,8 @@ def resume_paused(scan: Scan) -> None:
             ExpectedBackupJob.is_active.is_(False),
             ExpectedBackupJob.paused_until <= scan.now,
         )
-        for job in db.session.scalars(query.with_for_update()):
+        over = query.order_by(ExpectedBackupJob.id).with_for_update(key_share=True)
+        for job in db.session.scalars(over):
             job.is_active, job.paused_until = True, None
             job.updated_at = scan.real_now
             restart_cycles(job, scan.now)
@@ -241,7 +242,7 @@ def _note_checked(scan: Scan, held_back: set[str]) -> None:
         on_time = on_time.where(ExpectedBackupJob.agent_key == scan.agent)
     if held_back:
         on_time = on_time.where(ExpectedBackupJob.agent_key.not_in(held_back))
-    unlocked = on_time.with_for_update(skip_locked=True)
+    unlocked = on_time.with_for_update(skip_locked=True, key_share=True)
     statement = update(ExpectedBackupJob).where(ExpectedBackupJob.id.in_(unlocked))
     with scan.recording():
         db.session.execute(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from backupmon.config import Settings
 from backupmon.core.statuses import Status
@@ -22,10 +22,17 @@ from backupmon.queue import (
     queue_named,
     schedule_scans,
     scheduler_on,
+    verify_later,
 )
-from backupmon.services.background import request_scan, scan_in_background, verify_entry
+from backupmon.services.background import (
+    request_scan,
+    scan_if_due,
+    scan_in_background,
+    verify_entry,
+)
 from backupmon.services.background_status import DOWN, background_status
 from backupmon.services.context import Watch
+from backupmon.services.job_state import lock_jobs
 from backupmon.services.progress import current_progress
 from backupmon.services.taking import Found, take_pending
 from tests.integration.background import Background, background, until
@@ -196,6 +203,21 @@ def lease_elsewhere(entry: BackupEntry, seconds: int = 60) -> None:
     entry.lease_until = datetime.now(UTC) + timedelta(seconds=seconds)
     db.session.add(entry)
     db.session.commit()
+
+
+def test_a_report_is_taken_in_while_a_verdict_on_its_jobs_is_being_written(
+    back: Background, tmp_path: Path
+) -> None:
+    """Else the two could wait for each other: a report names its jobs in an order of its own."""
+    flag = tmp_path / "held"
+    files = deliver(back.world, 1, 3)
+    lock_jobs(files)
+    back.worker(SCAN, points=f"intake.recorded=pause:{flag}", name="scanner")
+    request_scan(back.settings, NIGHT)
+    until(flag.exists, "the report is taken in", 20)
+    db.session.rollback()
+    flag.unlink()
+    until(lambda: runs(back.world) == ["done"], "the scan has ended")
 
 
 def test_a_foreground_scan_leaves_to_workers_what_they_work_on(back: Background) -> None:
