@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import joinedload
 
 from backupmon.core.paths import deposit_components
@@ -64,6 +64,23 @@ def recover(scan: Scan) -> None:
             _tidy_validated(scan)
 
 
+def finish_moves(scan: Scan, entry_ids: Sequence[int]) -> None:
+    """Finish what is on its way for the jobs of `entry_ids`, which are ours to work on.
+
+    Whoever had it under way is dead. A newer copy that was put over it now, while no row says
+    that it stands there, would leave it nowhere to be found.
+    """
+    jobs = select(BackupEntry.expected_job_id).where(BackupEntry.id.in_(entry_ids))
+    theirs = StoredBackup.expected_job_id.in_(jobs)
+    moving = [row.entry_id for row in _moving(theirs)]
+    if not moving:
+        return
+    with _taken(moving) as ours:
+        for row in _moving(theirs):
+            if row.entry_id in ours:
+                _go_on(scan, row)
+
+
 @contextmanager
 def _taken(entry_ids: Sequence[int]) -> Iterator[set[int]]:
     """Those of `entry_ids` that nobody else works on, ours until the end."""
@@ -109,11 +126,11 @@ def _is_removed(entry_id: int) -> bool:
     return db.session.scalar(query) == StoredState.REMOVED.value
 
 
-def _moving() -> list[StoredBackup]:
+def _moving(*wanted: ColumnElement[bool]) -> list[StoredBackup]:
     """Files on their way, the oldest report first, so that a newer copy ends on top."""
     query = (
         select(StoredBackup)
-        .where(StoredBackup.state == StoredState.MOVING.value)
+        .where(StoredBackup.state == StoredState.MOVING.value, *wanted)
         .options(joinedload(StoredBackup.entry).joinedload(BackupEntry.job))
         .order_by(StoredBackup.report_end_at, StoredBackup.id)
     )

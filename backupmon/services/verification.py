@@ -31,6 +31,7 @@ from backupmon.services.job_state import lock_jobs, refresh_states
 from backupmon.services.judging import Case, conclude, judge_cases, section_of
 from backupmon.services.leases import RENEW_EVERY, drop_leases, renew_leases, still_mine
 from backupmon.services.promotion import Placement, finish_placements, plan_placements, put_away
+from backupmon.services.recovery import finish_moves
 from backupmon.services.staged import GroupResult, Judged, StagedGroup, Waiting, inspect
 from backupmon.services.taking import take_pending
 from backupmon.storage.claims import make_folders
@@ -81,7 +82,10 @@ def verify_taken(scan: Scan, ids: Sequence[int]) -> None:
     if not _can_verify(scan):
         return
     for start in range(0, len(ids), _AT_ONCE):
-        Verification(scan).run(_load(ids[start : start + _AT_ONCE]))
+        some = ids[start : start + _AT_ONCE]
+        if not scan.dry_run:
+            finish_moves(scan, some)
+        Verification(scan).run(_load(some))
 
 
 def pending_entries(scan: Scan) -> list[int]:

@@ -260,6 +260,28 @@ def test_killed_after_the_verdict_the_next_scan_finishes_it(back: Background, po
     assert not list((back.settings.deposit_root / ".claimed").glob("[0-9]*"))
 
 
+def test_a_newer_copy_leaves_alone_what_a_killed_worker_had_put_in_place(
+    back: Background, tmp_path: Path
+) -> None:
+    """Of the older copy nobody had noted yet that it stands there."""
+    flag, world = tmp_path / "held", back.world
+    (job,) = deliver(world, 1, 1)
+    scan_in_background(back.settings, NIGHT)
+    victim = back.worker(VERIFY, points=f"place.done=pause:{flag}", name="victim")
+    until(flag.exists, "the first copy is in its place, and that is not noted")
+    world.site("site0").deliver(at(11, 55), db0="the run of five to twelve")
+    scan_in_background(back.settings, NIGHT)
+    back.kill(victim)
+    first, second = sorted(world.entries(job), key=lambda entry: entry.id)
+    assert verify_entry(back.settings, second.id, NIGHT, Watch()) is Found.TAKEN
+    older, newer = world.stored(job)
+    assert (older.entry_id, older.state) == (first.id, "previous")
+    assert world.final(*older.path.split("/")).is_file()
+    assert (newer.entry_id, newer.state) == (second.id, "stored")
+    scan_in_background(back.settings, NIGHT)
+    assert world.conditions() == {}
+
+
 def test_told_to_end_a_worker_gives_back_what_it_reads(back: Background, tmp_path: Path) -> None:
     flag = tmp_path / "held"
     job = large_backup(back.world)
