@@ -86,10 +86,12 @@ def scan_if_due(settings: Settings) -> ScanResult | None:
     """The periodic scan; None when another one is running, or was begun just now.
 
     After a long wait on the queue several may stand there: the first does the work of all.
+    One that began later than now, by a clock that has been set back since, does nobody's.
     """
-    lately = datetime.now(UTC) - timedelta(minutes=settings.scanner_interval_minutes) / 2
+    now = datetime.now(UTC)
+    lately = now - timedelta(minutes=settings.scanner_interval_minutes) / 2
     query = select(ScanRun.id).where(
-        ScanRun.agent.is_(None), ScanRun.started_at > lately, ScanRun.state == "done"
+        ScanRun.agent.is_(None), ScanRun.started_at.between(lately, now), ScanRun.state == "done"
     )
     begun = db.session.scalar(query.limit(1))
     db.session.rollback()

@@ -497,6 +497,19 @@ def test_a_schedule_that_a_jumped_clock_put_out_of_reach_is_entered_anew(
     assert periodic(back) == [pytest.approx(now.timestamp(), abs=1)]
 
 
+def test_a_scan_of_a_time_to_come_puts_off_none_once_the_clock_is_right_again(
+    back: Background,
+) -> None:
+    ahead = datetime.now(UTC) + timedelta(days=400)
+    begin_write()
+    db.session.add(ScanRun(started_at=ahead, moment=ahead, host="", pid=1, state="done", counts={}))
+    db.session.commit()
+    db.session.execute(delete(ScanRun).where(ScanRun.started_at < ahead))
+    db.session.commit()
+    assert scan_if_due(back.settings) is not None
+    assert scan_if_due(back.settings) is None
+
+
 # --- progress --------------------------------------------------------------------------------
 
 
