@@ -181,8 +181,16 @@ def forget_verifications(redis: Redis, entry_ids: Sequence[int]) -> None:
 
 
 def verify_later(redis: Redis, entry_id: int, moment: datetime, as_of: str | None) -> None:
-    """Schedule a task for an entry, at `moment`."""
-    scheduler_on(redis).enqueue_at(
+    """Schedule a task for an entry, at `moment`, unless one is scheduled already.
+
+    Each scan hands an entry over again that has to wait for long; it is looked for no oftener.
+    """
+    scheduler = scheduler_on(redis)
+    own = f"{_VERIFY}-{entry_id}-"
+    scheduled = redis.zrange(scheduler.scheduled_jobs_key, 0, -1)
+    if any(_text(task_id).startswith(own) for task_id in scheduled):
+        return
+    scheduler.enqueue_at(
         _naive(moment),
         _VERIFY_TASK,
         entry_id,

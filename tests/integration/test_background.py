@@ -220,6 +220,17 @@ def test_a_report_is_taken_in_while_a_verdict_on_its_jobs_is_being_written(
     until(lambda: runs(back.world) == ["done"], "the scan has ended")
 
 
+def test_an_entry_that_has_to_wait_is_scheduled_once_however_often_it_is_handed_over(
+    back: Background,
+) -> None:
+    (job,) = deliver(back.world, 1, 1)
+    scan_in_background(back.settings, NIGHT)
+    entry = back.world.entry(job)
+    for _ in range(3):
+        verify_later(back.redis, entry.id, datetime.now(UTC) + timedelta(seconds=5), None)
+    assert len(back.redis.zrange(scheduler_on(back.redis).scheduled_jobs_key, 0, -1)) == 1
+
+
 def test_a_foreground_scan_leaves_to_workers_what_they_work_on(back: Background) -> None:
     deliver(back.world, 2, 1)
     scan_in_background(back.settings, NIGHT)
