@@ -32,6 +32,8 @@ NOT_SETTINGS = frozenset({"FAILPOINTS"})
 
 #: In bytes, of a socket's address, with some room for the name of a file beside it.
 _LONGEST_SOCKET = 100
+#: What spoils an address for readers that take it for words of the form NAME=VALUE.
+_CONFUSING = re.compile(r"[\s=]")
 #: A shorter key can be guessed.
 SECRET_LENGTH = 16
 
@@ -215,11 +217,12 @@ class Settings(BaseSettings):
     def redis_socket(self) -> Path:
         """The socket of the embedded Redis, in a folder that is ours alone.
 
-        The kernel takes no address of more than 107 bytes, so that of a DATA_DIR with a long
-        path lies in the folder for temporary files.
+        The kernel takes no address of more than 107 bytes, and a blank or "=" in it confuses
+        those who read Redis's list of its clients, as every worker does at its start. Where
+        the path of DATA_DIR is such, it lies in the folder for temporary files.
         """
         socket = self.data_dir / "redis" / "redis.sock"
-        if len(os.fsencode(socket)) <= _LONGEST_SOCKET:
+        if len(os.fsencode(socket)) <= _LONGEST_SOCKET and not _CONFUSING.search(str(socket)):
             return socket
         name = hashlib.sha256(os.fsencode(self.data_dir)).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"backupmon-{os.getuid()}-{name}" / "redis.sock"

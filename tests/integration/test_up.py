@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -253,3 +254,14 @@ def test_a_folder_with_a_long_path_gets_its_socket_elsewhere(tmp_path: Path) -> 
     assert f"--unixsocket {settings.redis_socket}" in " ".join(redis_command(settings))
     assert settings.redis_socket.parent.stat().st_mode & 0o777 == 0o700
     settings.redis_socket.parent.rmdir()
+
+
+@pytest.mark.parametrize("name", ["my data", "a=b", "dépôts"])
+def test_workers_work_in_a_folder_of_any_name(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / name
+    folder.mkdir()
+    with flask_up(folder) as up:
+        until(lambda: "event=scan.ended" in up.log(), "a worker has done the first scan")
+        assert "Traceback" not in up.log()
+        socket_folder = up.settings.redis_socket.parent
+    shutil.rmtree(socket_folder, ignore_errors=True)
