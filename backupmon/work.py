@@ -20,6 +20,7 @@ from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import SimpleWorker
+from sqlalchemy.exc import SQLAlchemyError
 
 from backupmon.config import Settings
 from backupmon.core.errors import BackupmonError
@@ -27,13 +28,14 @@ from backupmon.queue import (
     POLL_SECONDS,
     QUEUES,
     Task,
+    answering,
     connect,
     queue_named,
     schedule_scans,
     scheduler_on,
 )
 from backupmon.services.progress import request_stop
-from backupmon.services.schema import check_schema
+from backupmon.services.schema import check_schema, database_error
 
 log = structlog.get_logger()
 
@@ -113,17 +115,28 @@ def main(app: Flask, arguments: list[str]) -> int:
             keep_schedule(settings)
         else:
             work(app, settings, arguments or list(QUEUES))
-    except (BackupmonError, RedisError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
+    except BackupmonError as error:
+        return _fail(error)
+    except SQLAlchemyError as error:
+        return _fail(database_error(error))
     return 0
+
+
+def _fail(error: BackupmonError) -> int:
+    print(f"error: {error.message}", file=sys.stderr)
+    if error.hint:
+        print(f"hint: {error.hint}", file=sys.stderr)
+    return 1
 
 
 def work(app: Flask, settings: Settings, names: list[str]) -> None:
     """Work on the queues with these names until a signal ends it."""
-    redis = connect(settings.queue_url, patient=True)
-    queues = [queue_named(name, redis) for name in QUEUES if name in names]
-    BackupWorker(app, queues, redis).work(logging_level="WARNING")
+    with answering():
+        # One that accepts and never answers would hold a patient connection for ever.
+        connect(settings.queue_url).ping()
+        redis = connect(settings.queue_url, patient=True)
+        queues = [queue_named(name, redis) for name in QUEUES if name in names]
+        BackupWorker(app, queues, redis).work(logging_level="WARNING")
 
 
 def keep_schedule(settings: Settings) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from backupmon.config import Settings, unknown_settings
 from backupmon.core.errors import BackupmonError
 from backupmon.core.text import clean
-from backupmon.services.schema import check_schema
+from backupmon.services.schema import check_schema, database_error
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -62,17 +62,6 @@ def fail(error: BackupmonError, code: int = 1) -> NoReturn:
     if error.hint:
         click.echo(f"hint: {clean(error.hint)}", err=True)
     sys.exit(code)
-
-
-def database_error(error: SQLAlchemyError) -> BackupmonError:
-    """What the database said, without the statement and its values."""
-    cause = getattr(error, "orig", None) or error
-    said = " ".join(str(cause).split())[:300]
-    return BackupmonError(
-        f"the database cannot be used: {said}",
-        "check BACKUPMON_DATABASE_URL, that the database is up, and that its disk has room; "
-        "files and reports were left where they are",
-    )
 
 
 def print_json(data: Any) -> None:

@@ -9,6 +9,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from flask_migrate import upgrade
 from sqlalchemy import inspect, text
+from sqlalchemy.exc import SQLAlchemyError
 
 from backupmon.config import PROJECT_ROOT
 from backupmon.core.errors import BackupmonError
@@ -102,3 +103,14 @@ def _sqlite_exists() -> bool:
     """Whether the file is there: connecting would create an empty one."""
     name = db.engine.url.database
     return bool(name) and Path(str(name)).exists()
+
+
+def database_error(error: SQLAlchemyError) -> BackupmonError:
+    """What the database said, without the statement and its values."""
+    cause = getattr(error, "orig", None) or error
+    said = " ".join(str(cause).split())[:300]
+    return BackupmonError(
+        f"the database cannot be used: {said}",
+        "check BACKUPMON_DATABASE_URL, that the database is up, and that its disk has room; "
+        "files and reports were left where they are",
+    )

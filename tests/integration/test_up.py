@@ -24,6 +24,7 @@ from backupmon.core.job_spec import JobDefaults
 from backupmon.extensions import db
 from backupmon.models import ExpectedBackupJob
 from backupmon.services.jobs import add_job
+from backupmon.services.schema import upgrade_schema
 from backupmon.supervision.redis_server import redis_command, wait_for_redis
 from tests.integration.background import environment, until
 from tests.integration.site import Site
@@ -265,3 +266,33 @@ def test_workers_work_in_a_folder_of_any_name(tmp_path: Path, name: str) -> None
         assert "Traceback" not in up.log()
         socket_folder = up.settings.redis_socket.parent
     shutil.rmtree(socket_folder, ignore_errors=True)
+
+
+@pytest.mark.parametrize("lost", ["the queue (Redis) does not answer", "the database cannot be"])
+def test_a_worker_says_in_a_line_what_it_lacks(tmp_path: Path, lost: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        # It accepts, by the kernel's courtesy, and never answers.
+        port = silent.getsockname()[1]
+        changes = (
+            {"redis_url": f"redis://127.0.0.1:{port}"}
+            if "queue" in lost
+            else {"database_url": f"postgresql://nobody@127.0.0.1:{free_port()}/none"}
+        )
+        settings = load_settings(data_dir=tmp_path / "data", **changes)
+        if "queue" in lost:
+            with create_app(settings).app_context():
+                upgrade_schema()
+                db.engine.dispose()
+        ended = subprocess.run(
+            [sys.executable, str(PROJECT_ROOT / "worker.py")],
+            env=environment(settings),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    told, hint = ended.stderr.splitlines()[-2:]
+    assert told.startswith(f"error: {lost}")
+    assert hint.startswith("hint: ")
