@@ -161,11 +161,6 @@ def _queued_entries(queue: Queue) -> dict[int, str]:
     return {int(task_id.split("-")[1]): task_id for task_id in queue.get_job_ids()}
 
 
-def verifications_waiting(redis: Redis) -> bool:
-    """Whether any entry's task waits on the queue."""
-    return bool(queue_named(VERIFY, redis).count)
-
-
 def forget_verifications(redis: Redis, entry_ids: Sequence[int]) -> None:
     """Take the waiting tasks of entries from the queue, which are being worked on already."""
     queue = queue_named(VERIFY, redis)

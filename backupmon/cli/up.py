@@ -11,9 +11,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from typing import cast
 
 import click
+from flask import current_app
 
+from backupmon.application import Application
 from backupmon.cli.edge import settings, told_plainly
 from backupmon.config import Settings, unknown_settings
 from backupmon.core.errors import BackupmonError
@@ -24,7 +27,12 @@ from backupmon.services.schema import upgrade_schema
 from backupmon.services.setup import setup_link
 from backupmon.storage.locks import FileLock
 from backupmon.supervision.parts import Part, scheduler_part, web_part, worker_parts
-from backupmon.supervision.redis_server import redis_command, set_aside, wait_for_redis
+from backupmon.supervision.redis_server import (
+    redis_command,
+    set_aside,
+    wait_for_redis,
+    why_silent,
+)
 from backupmon.supervision.supervisor import Supervisor
 
 _REDIS = "redis"
@@ -62,6 +70,8 @@ def up_command(host: str, port: int, workers: int) -> None:
     with _only_one(configuration) as lock, _listening(host, port) as listener:
         upgrade_schema()
         mark_roots(configuration, datetime.now(UTC))
+        # What the pages cannot do without, such as their key, is told of now.
+        cast("Application", current_app).wire()
         door = _door(configuration, _address(listener))
         db.engine.dispose()
         _run(configuration, lock, listener, workers, door)
@@ -150,8 +160,9 @@ def _start_queue(
     """Start the embedded Redis, or look whether the one that is set answers."""
     url = configuration.queue_url
     if configuration.redis_url is not None:
-        if not wait_for_redis(url, seconds=0, alive=lambda: True):
-            log.say("up", "BACKUPMON_REDIS_URL does not answer; the pages go on without it")
+        if reason := why_silent(url):
+            log.say("up", f"BACKUPMON_REDIS_URL does not answer: {reason}")
+            log.say("up", "hint: start it, or correct the address; the pages go on without it")
         return
     # It holds our lock too: no second Redis may write to its files while this one lives.
     command = tuple(redis_command(configuration))

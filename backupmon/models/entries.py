@@ -77,6 +77,8 @@ class BackupEntry(Model):
     lease_pid: Mapped[int | None]
     lease_process_start: Mapped[int | None] = mapped_column(BigInteger)
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: When somebody last tried to verify it, by the database's clock.
+    looked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     job: Mapped[ExpectedBackupJob] = relationship()
     report: Mapped[AgentReport | None] = relationship()

@@ -24,14 +24,13 @@ from backupmon.queue import (
     enqueue_verifications,
     forget_verifications,
     scan_again_at,
-    verifications_waiting,
     verify_later,
 )
 from backupmon.services.conditions import note_conditions
 from backupmon.services.context import Scan, Watch
 from backupmon.services.leases import drop_leases
 from backupmon.services.locking import ScanRunningError
-from backupmon.services.scanning import HandOver, ScanOptions, ScanResult, open_scan, run_scan
+from backupmon.services.scanning import ScanOptions, ScanResult, open_scan, run_scan
 from backupmon.services.taking import Found, take_one
 from backupmon.services.verification import verify_taken
 
@@ -91,7 +90,11 @@ def scan_if_due(settings: Settings) -> ScanResult | None:
     now = datetime.now(UTC)
     lately = now - timedelta(minutes=settings.scanner_interval_minutes) / 2
     query = select(ScanRun.id).where(
-        ScanRun.agent.is_(None), ScanRun.started_at.between(lately, now), ScanRun.state == "done"
+        ScanRun.agent.is_(None),
+        ScanRun.state == "done",
+        ScanRun.started_at.between(lately, now),
+        # A trial with --as-of has judged another moment.
+        ScanRun.moment == ScanRun.started_at,
     )
     begun = db.session.scalar(query.limit(1))
     db.session.rollback()
@@ -107,10 +110,9 @@ def scan_if_due(settings: Settings) -> ScanResult | None:
 
 def _scan(settings: Settings, as_of: datetime | None, agent: str | None) -> ScanResult:
     redis = queue_of(settings)
-    hand_over = HandOver(
-        give=lambda ids: _give(redis, ids, as_of), done=lambda: _all_worked_on(redis)
+    result = run_scan(
+        settings, ScanOptions(as_of, agent), hand_over=lambda ids: _give(redis, ids, as_of)
     )
-    result = run_scan(settings, ScanOptions(as_of, agent), hand_over=hand_over)
     _look_again(redis, result.look_again_at)
     return result
 
@@ -122,18 +124,6 @@ def _give(redis: Redis, entry_ids: Sequence[int], as_of: datetime | None) -> Non
     except QueueDownError as error:
         # They stay PENDING in the database, and the next scan enqueues them.
         log.warning("queue.down", entries=len(entry_ids), reason=error.message)
-
-
-def _all_worked_on(redis: Redis) -> bool:
-    """Whether all that was handed over has been worked on, as far as anybody can tell."""
-    leased = select(BackupEntry.id).where(BackupEntry.lease_host.is_not(None)).limit(1)
-    if db.session.scalar(leased) is not None:
-        return False
-    try:
-        with answering():
-            return not verifications_waiting(redis)
-    except QueueDownError:
-        return False
 
 
 def _look_again(redis: Redis, moment: datetime | None) -> None:
@@ -171,7 +161,7 @@ def verify_entry(settings: Settings, entry_id: int, as_of: datetime | None, watc
         _verify(settings, ids, as_of, watch, redis)
     finally:
         db.session.rollback()
-        drop_leases(ids)
+        drop_leases(ids, looked=not watch.stopping())
     if watch.stopping():
         _give(redis, _still_pending(ids), as_of)
     return found

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from backupmon.core.statuses import Status
 from backupmon.core.words import human_span
@@ -119,16 +119,32 @@ def record_conditions(scan: Scan, looked: Collection[SeenBy]) -> None:
 def end_outlived(scan: Scan) -> None:
     """End what others met while they verified, and did not meet again.
 
-    To be called when all that was handed over before has been verified: then whatever is still
-    true was met again after the last scan had begun.
+    Whatever is still true was met again since the last scan began, once all that waited then
+    has been looked at: the database tells, whatever became of the queue.
     """
-    scans = select(ScanRun.started_at).where(ScanRun.state == "done", ScanRun.agent.is_(None))
-    began = db.session.scalar(scans.order_by(ScanRun.id.desc()).limit(1))
+    began = _last_began()
+    if began is None or _not_looked_at(began):
+        return
     with scan.recording(_ALONE):
         for condition in _all_open():
-            met = condition.seen_by == SeenBy.VERIFY
-            if met and began is not None and condition.last_seen_at < began:
+            if condition.seen_by == SeenBy.VERIFY and condition.last_seen_at < began:
                 _end(condition, scan.real_now)
+
+
+def _last_began() -> datetime | None:
+    scans = select(ScanRun.started_at).where(ScanRun.state == "done", ScanRun.agent.is_(None))
+    return db.session.scalars(scans.order_by(ScanRun.id.desc()).limit(1)).first()
+
+
+def _not_looked_at(since: datetime) -> bool:
+    """Whether anything that waited at `since` is being verified, or has not been since then."""
+    looked_at = func.coalesce(BackupEntry.looked_at, BackupEntry.created_at)
+    waits = (BackupEntry.status == Status.PENDING.value) & (looked_at < since)
+    worked_on = BackupEntry.lease_host.is_not(None)
+    return any(
+        db.session.scalars(select(BackupEntry.id).where(condition).limit(1)).first()
+        for condition in (waits, worked_on)
+    )
 
 
 def note_conditions(scan: Scan) -> None:

@@ -71,13 +71,20 @@ def renew_leases(entry_ids: Sequence[int]) -> None:
     db.session.commit()
 
 
-def drop_leases(entry_ids: Sequence[int]) -> None:
-    """Give those that are still ours back, for another to take."""
+def drop_leases(entry_ids: Sequence[int], *, looked: bool = False) -> None:
+    """Give those that are still ours back, for another to take.
+
+    Parameters
+    ----------
+    looked:
+        Whether they were verified, as far as that could be done.
+    """
     if not entry_ids:
         return
     begin_write()
+    seen = {"looked_at": database_now()} if looked else {}
     for query in _mine(entry_ids):
-        _write(db.session.scalars(query).all(), None, None)
+        _write(db.session.scalars(query).all(), None, None, **seen)
     db.session.commit()
 
 
@@ -134,7 +141,12 @@ def _mine(entry_ids: Sequence[int]) -> Iterator[Select[int]]:
         )
 
 
-def _write(entry_ids: Sequence[int], holder: ProcessName | None, until: datetime | None) -> None:
+def _write(
+    entry_ids: Sequence[int],
+    holder: ProcessName | None,
+    until: datetime | None,
+    **more: datetime,
+) -> None:
     for start in range(0, len(entry_ids), _BATCH):
         db.session.execute(
             update(BackupEntry)
@@ -144,6 +156,7 @@ def _write(entry_ids: Sequence[int], holder: ProcessName | None, until: datetime
                 lease_pid=holder.pid if holder else None,
                 lease_process_start=holder.start if holder else None,
                 lease_until=until,
+                **more,
             )
             .execution_options(synchronize_session=False)
         )

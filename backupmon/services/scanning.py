@@ -81,20 +81,8 @@ class ScanResult:
     dry_run: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class HandOver:
-    """How a scan lets others verify.
-
-    Parameters
-    ----------
-    give:
-        Told the ids of the entries that wait.
-    done:
-        Whether all that was given before has been worked on.
-    """
-
-    give: Callable[[list[int]], None]
-    done: Callable[[], bool]
+#: Told the ids of the entries that wait, for others to verify.
+HandOver = Callable[[list[int]], None]
 
 
 def run_scan(
@@ -164,11 +152,10 @@ def _steps(scan: Scan, hand_over: HandOver | None) -> None:
 
 def _give(scan: Scan, hand_over: HandOver) -> None:
     """Let others verify what waits."""
-    if hand_over.done():
-        end_outlived(scan)
+    end_outlived(scan)
     waiting = idle_entries(scan)
     scan.counts["handed_over"] += len(waiting)
-    hand_over.give(waiting)
+    hand_over(waiting)
 
 
 def _rehearse(scan: Scan) -> None:

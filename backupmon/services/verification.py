@@ -69,7 +69,7 @@ def verify_pending(scan: Scan) -> None:
         verify_taken(scan, ids)
     finally:
         db.session.rollback()
-        drop_leases(ids)
+        drop_leases(ids, looked=True)
 
 
 def _can_verify(scan: Scan) -> bool:

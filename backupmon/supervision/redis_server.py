@@ -83,23 +83,24 @@ def _make_private(folder: Path) -> None:
     folder.chmod(0o700)
 
 
-def answers(url: str) -> bool:
-    """Whether the queue at `url` answers now."""
+def why_silent(url: str) -> str | None:
+    """Why the queue at `url` does not answer now; None when it does."""
     try:
         with connect(url) as redis:
-            return bool(redis.ping())
-    except (RedisError, OSError):
-        return False
+            redis.ping()
+    except (RedisError, OSError) as error:
+        return str(error) or type(error).__name__
+    return None
 
 
 def wait_for_redis(url: str, *, seconds: float, alive: Callable[[], bool]) -> bool:
     """Wait until the queue answers; False when it did not in time, or is not `alive` any more."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and alive():
-        if answers(url):
+        if why_silent(url) is None:
             return True
         time.sleep(0.05)
-    return answers(url)
+    return why_silent(url) is None
 
 
 def set_aside(settings: Settings, now: float) -> Path | None:

@@ -1,4 +1,4 @@
-"""Work by several processes: leased entries are found quickly, conditions say who saw them.
+"""Work by several processes: leases are found quickly; who saw a condition, and looked when.
 
 Revision 0002.
 """
@@ -23,6 +23,7 @@ def upgrade() -> None:
         sqlite_where=sa.text("lease_host IS NOT NULL"),
         postgresql_where=sa.text("lease_host IS NOT NULL"),
     )
+    op.add_column("backup_entries", sa.Column("looked_at", sa.DateTime(), nullable=True))
     op.add_column(
         "server_conditions",
         sa.Column("seen_by", sa.String(length=16), nullable=False, server_default="scan"),
@@ -32,4 +33,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     with op.batch_alter_table("server_conditions") as table:
         table.drop_column("seen_by")
+    op.drop_column("backup_entries", "looked_at")
     op.drop_index("ix_backup_entries_leased", "backup_entries")
