@@ -56,10 +56,15 @@ def find_user_by_id(user_id: int) -> User:
     NotFoundError
         When there is none.
     """
-    user = db.session.get(User, user_id)
+    user = db.session.get(User, user_id) if is_number(user_id) else None
     if user is None:
         raise NotFoundError(f"there is no user {user_id}", "it may have been deleted")
     return user
+
+
+def is_number(wanted: int) -> bool:
+    """Whether a row can have that number; for others a database complains, and finds nothing."""
+    return 0 < wanted < 2**31
 
 
 def refuse(faults: list[FieldFault]) -> None:

@@ -6,9 +6,9 @@ import hashlib
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import delete, select, update
+from sqlalchemy import Row, delete, select, update
 
-from backupmon.core.accounts import address_key, name_key
+from backupmon.core.accounts import address_key, name_faults, name_key
 from backupmon.core.errors import BackupmonError
 from backupmon.core.throttle import WINDOW, wait_before_try
 from backupmon.extensions import begin_write, db
@@ -42,11 +42,7 @@ def log_in(name: str, password: str, address: str | None, now: datetime) -> User
         When ten tries of the last minute, by this address or with this name, did not succeed.
     """
     tries = _begin_try(name, address, now)
-    found = db.session.execute(
-        select(User.id, User.password_hash).where(
-            User.name_key == name_key(name[:_LONGEST_TYPED]), User.is_active
-        )
-    ).first()
+    found = _hash_of(name)
     # No transaction is kept open while the hash is made, which takes long.
     db.session.rollback()
     if not is_password(password, found.password_hash if found else None) or found is None:
@@ -70,6 +66,16 @@ def check_own_password(user: User, password: str, address: str | None, now: date
         _forget(tries)
         db.session.commit()
     return fits
+
+
+def _hash_of(name: str) -> Row[int, str] | None:
+    """The number and the hash of the active user of that name."""
+    # What nobody can be called is not looked for: some databases choke on it.
+    if name_faults(name.strip()):
+        return None
+    query = select(User.id, User.password_hash)
+    found = db.session.execute(query.where(User.name_key == name_key(name), User.is_active))
+    return found.first()
 
 
 def _begin_try(name: str, address: str | None, now: datetime) -> list[int]:

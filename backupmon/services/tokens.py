@@ -14,7 +14,7 @@ from backupmon.core.text import one_line
 from backupmon.core.words import to_translate
 from backupmon.extensions import begin_write, db
 from backupmon.models import ApiToken
-from backupmon.services.account_changes import begin_change, record, refuse
+from backupmon.services.account_changes import begin_change, is_number, record, refuse
 from backupmon.services.passwords import hash_secret, is_secret
 
 #: Programs that look for lost secrets know a token by this.
@@ -89,7 +89,7 @@ def revoke_token(token_id: int, actor: str, now: datetime) -> ApiToken:
         When there is none of that number.
     """
     begin_change()
-    token = db.session.get(ApiToken, token_id)
+    token = db.session.get(ApiToken, token_id) if is_number(token_id) else None
     if token is None:
         db.session.rollback()
         raise NotFoundError(f"there is no token {token_id}")
