@@ -84,6 +84,10 @@ def _find_reader() -> None:
 
 
 def _load(cookie: str) -> Reader | None:
+    # Asked again by the page that says that the database failed: that one has to be shown.
+    if g.get("looked_for_reader"):
+        return None
+    g.looked_for_reader = True
     number, _, counter = cookie.partition(".")
     if not (number.isdecimal() and counter.isdecimal()):
         return None

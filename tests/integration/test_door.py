@@ -314,3 +314,16 @@ def test_who_reads_is_asked_with_one_small_query(client_as: ClientAs, path: str,
     event.remove(db.engine, "before_cursor_execute", note)
     assert len(asked) == most
     assert not [statement for statement in asked if "password_hash" in statement]
+
+
+# --- the database is gone --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ["/account", "/no-such-page"])
+def test_a_reader_is_told_that_the_database_is_gone(client_as: ClientAs, path: str) -> None:
+    client = client_as("viewer")
+    db.session.rollback()
+    db.drop_all()
+    page = client.get(path)
+    assert page.status_code == 500
+    assert "Something went wrong on the server" in page.text
