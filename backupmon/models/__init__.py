@@ -1,6 +1,6 @@
 """The tables, one file per family."""
 
-from backupmon.models.accounts import ApiToken, LoginTry, SetupLink, User
+from backupmon.models.accounts import ApiToken, EndedSession, LoginTry, SetupLink, User
 from backupmon.models.audit import AuditEvent
 from backupmon.models.changes import StateChange
 from backupmon.models.entries import BackupEntry
@@ -15,6 +15,7 @@ __all__ = [
     "AuditEvent",
     "BackupEntry",
     "Discovery",
+    "EndedSession",
     "ExpectedBackupJob",
     "LoginTry",
     "ScanRun",

@@ -117,6 +117,17 @@ class LoginTry(Model):
     at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
+class EndedSession(Model):
+    """A session that was logged out: its cookie is worth nothing, wherever a copy of it is."""
+
+    __tablename__ = "ended_sessions"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    #: A hash of what is the cookie's own.
+    key: Mapped[str] = mapped_column(String(64), unique=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class SetupLink(Model):
     """A link that makes the first admin, once. There is none when there is a user."""
 

@@ -1,9 +1,10 @@
-"""Who reads the page: found once per request, from a cookie that the user's counter can end."""
+"""Who reads the page: found once per request, from a cookie that can be ended before its time."""
 
 from __future__ import annotations
 
+import re
+import secrets
 from dataclasses import dataclass
-from datetime import timedelta
 
 from flask import Flask, g, request, session
 from flask_login import LoginManager, current_user, login_user, logout_user
@@ -11,13 +12,15 @@ from sqlalchemy import select
 
 from backupmon.core.accounts import Role
 from backupmon.extensions import db
+from backupmon.language.filters import now
 from backupmon.models import User
+from backupmon.services.sessions import SIGNED_IN, end_session, has_ended
 
-#: How long a browser stays signed in without a request.
-_SIGNED_IN = timedelta(days=14)
 #: What is the same for everybody, and asked for often, looks nobody up.
 _FOR_ALL = ("static", "health.", "assets.")
 
+#: What `Reader.get_id` gives.
+_COOKIE = re.compile(r"([0-9]{1,9})\.([0-9]{1,9})\.([0-9a-f]{32})")
 _COLUMNS = (User.id, User.name, User.role, User.language, User.timezone, User.session_counter)
 
 
@@ -31,13 +34,15 @@ class Reader:
     language: str | None
     timezone: str | None
     session_counter: int
+    #: What this session has of its own.
+    secret: str
 
     is_authenticated = is_active = True
     is_anonymous = False
 
     def get_id(self) -> str:
-        """What the cookie bears: who it is, and how often their sessions were ended before."""
-        return f"{self.id}.{self.session_counter}"
+        """What the cookie bears: who, how often all their sessions had been ended, which one."""
+        return f"{self.id}.{self.session_counter}.{self.secret}"
 
     def may(self, role: Role) -> bool:
         """Whether the reader may do what is for `role`."""
@@ -50,7 +55,7 @@ def init_sessions(app: Flask) -> None:
     manager.user_loader(_load)
     # Addresses of phones change all day; the counter and the signature are what ends a session.
     manager.session_protection = None
-    app.config["PERMANENT_SESSION_LIFETIME"] = _SIGNED_IN
+    app.config["PERMANENT_SESSION_LIFETIME"] = SIGNED_IN
     app.before_request(_find_reader)
 
 
@@ -64,7 +69,9 @@ def sign_in(user: User) -> None:
 
 
 def sign_out() -> None:
-    """End the session of this browser."""
+    """End the session of this browser, and of whoever has a copy of its cookie."""
+    if g.reader is not None:
+        end_session(g.reader.secret, now())
     logout_user()
     session.clear()
     g.pop("csrf_token", None)
@@ -72,8 +79,9 @@ def sign_out() -> None:
 
 
 def reader_of(user: User) -> Reader:
-    """`user` as a reader of pages."""
-    return Reader(**{column.key: getattr(user, column.key) for column in _COLUMNS})
+    """`user` as a reader of pages, in a session that begins."""
+    values = {column.key: getattr(user, column.key) for column in _COLUMNS}
+    return Reader(**values, secret=secrets.token_hex(16))
 
 
 def _find_reader() -> None:
@@ -88,9 +96,10 @@ def _load(cookie: str) -> Reader | None:
     if g.get("looked_for_reader"):
         return None
     g.looked_for_reader = True
-    number, _, counter = cookie.partition(".")
-    if not (number.isdecimal() and counter.isdecimal()):
+    parts = _COOKIE.fullmatch(cookie)
+    if parts is None:
         return None
+    number, counter, secret = parts.groups()
     same = (User.id == int(number), User.session_counter == int(counter), User.is_active)
-    row = db.session.execute(select(*_COLUMNS).where(*same)).first()
-    return None if row is None else Reader(*row)
+    row = db.session.execute(select(*_COLUMNS).where(*same, ~has_ended(secret))).first()
+    return None if row is None else Reader(*row, secret)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from argon2 import PasswordHasher
@@ -14,8 +14,9 @@ from backupmon import create_app
 from backupmon.config import Settings
 from backupmon.core.accounts import Role
 from backupmon.extensions import db
-from backupmon.models import LoginTry, SetupLink, User
+from backupmon.models import EndedSession, LoginTry, SetupLink, User
 from backupmon.services import accounts
+from backupmon.services.sessions import SIGNED_IN, end_session
 from backupmon.services.setup import setup_link
 from tests.integration.web import PASSWORD, SCRIPT, ClientAs, browser, make_user, token_of
 
@@ -314,6 +315,37 @@ def test_who_reads_is_asked_with_one_small_query(client_as: ClientAs, path: str,
     event.remove(db.engine, "before_cursor_execute", note)
     assert len(asked) == most
     assert not [statement for statement in asked if "password_hash" in statement]
+
+
+def test_logging_out_ends_the_session_for_a_copy_of_the_cookie_too(client_as: ClientAs) -> None:
+    make_user("ada")
+    client, thief, other = (client_as("stranger") for _ in range(3))
+    client.log_in("ada")
+    other.log_in("ada")
+    cookie = client.get_cookie("backupmon_session")
+    assert cookie is not None
+    thief.set_cookie("backupmon_session", cookie.value)
+    assert thief.get("/account").status_code == 200
+    client.send("/logout")
+    assert thief.get("/account").status_code == 302
+    assert other.get("/account").status_code == 200
+
+
+def test_a_poll_that_is_answered_late_does_not_bring_the_session_back(client_as: ClientAs) -> None:
+    make_user("ada")
+    client = client_as("stranger")
+    client.log_in("ada")
+    (late,) = client.get("/account").headers.getlist("Set-Cookie")
+    client.send("/logout")
+    client.set_cookie("backupmon_session", late.partition("=")[2].partition(";")[0])
+    assert client.get("/account").status_code == 302
+
+
+def test_what_was_logged_out_is_kept_for_as_long_as_its_cookie(app: Flask) -> None:
+    for moment in (NOW, NOW, NOW + SIGNED_IN, NOW + SIGNED_IN + timedelta(seconds=1)):
+        end_session(str(moment), moment)
+    kept = list(db.session.scalars(select(EndedSession.at).order_by(EndedSession.at)))
+    assert kept == [NOW + SIGNED_IN, NOW + SIGNED_IN + timedelta(seconds=1)]
 
 
 # --- the database is gone --------------------------------------------------------------------

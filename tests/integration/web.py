@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
@@ -104,7 +105,7 @@ def client_as(app: Flask) -> ClientAs:
         if role != "stranger":
             user = make_user(name or role, role)
             with client.session_transaction() as session:
-                session["_user_id"] = f"{user.id}.{user.session_counter}"
+                session["_user_id"] = f"{user.id}.{user.session_counter}.{secrets.token_hex(16)}"
                 session["_fresh"] = True
         return client
 
