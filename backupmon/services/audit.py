@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import ColumnElement, false, insert, select
 
+from backupmon.core.text import one_line
 from backupmon.extensions import db
 from backupmon.models import AuditEvent
 
@@ -54,7 +55,28 @@ def record_acts(acts: Sequence[Act], actor: str, at: datetime) -> None:
     db.session.execute(insert(AuditEvent), rows)
 
 
-def list_acts(before: int | None = None, most: int = _MOST) -> tuple[list[AuditEvent], int | None]:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which acts are looked for; each part that is given must fit.
+
+    Parameters
+    ----------
+    actor:
+        A part of the name of who did it, in any case.
+    kind:
+        The kind of thing that was changed: ``job``.
+    number:
+        The thing's number.
+    """
+
+    actor: str = ""
+    kind: str = ""
+    number: int | None = None
+
+
+def list_acts(
+    before: int | None = None, most: int = _MOST, wanted: Wanted | None = None
+) -> tuple[list[AuditEvent], int | None]:
     """What was changed, the newest first, and the number before which older ones are.
 
     Parameters
@@ -62,10 +84,29 @@ def list_acts(before: int | None = None, most: int = _MOST) -> tuple[list[AuditE
     before:
         Only what has a smaller number.
     """
-    query = select(AuditEvent).order_by(AuditEvent.id.desc()).limit(most + 1)
+    query = select(AuditEvent).where(*_fits(wanted or Wanted()))
+    query = query.order_by(AuditEvent.id.desc()).limit(most + 1)
     # What no row can have as its number, a database may not even let itself be asked for.
     if before is not None and 0 < before < 2**31:
         query = query.where(AuditEvent.id < before)
     found = list(db.session.scalars(query))
     shown = found[:most]
     return shown, shown[-1].id if len(found) > most else None
+
+
+def list_kinds() -> list[str]:
+    """The kinds of things of which something was changed."""
+    return list(
+        db.session.scalars(select(AuditEvent.subject_type).distinct().order_by("subject_type"))
+    )
+
+
+def _fits(wanted: Wanted) -> Iterator[ColumnElement[bool]]:
+    if wanted.actor:
+        # Without what no column can hold: some databases choke on it.
+        yield AuditEvent.actor.icontains(one_line(wanted.actor), autoescape=True)
+    if wanted.kind:
+        yield AuditEvent.subject_type == one_line(wanted.kind)
+    if wanted.number is not None:
+        found = 0 < wanted.number < 2**31
+        yield AuditEvent.subject_id == wanted.number if found else false()

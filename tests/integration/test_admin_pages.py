@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import UTC, datetime
 
@@ -118,3 +119,27 @@ def test_the_audit_log_shows_before_and_after_and_goes_back(client_as: ClientAs)
     assert 'rel="next"' not in page
     for odd in ("x", "-1", "9" * 40, "-" + "9" * 40):
         assert admin.get(f"/admin/audit?before={odd}").status_code == 200
+
+
+def test_the_audit_log_is_filtered_and_goes_back_within_the_filter(client_as: ClientAs) -> None:
+    admin = client_as("admin")
+    for number in range(1, 61):
+        record_acts([Act("job.edit", "job", 7, None, {"n": number})], "user:ada", NOW)
+        record_acts([Act("user.role", "user", number, None, {"n": number})], "cli:100%", NOW)
+    db.session.commit()
+
+    def found(**filters: object) -> tuple[int, str | None]:
+        page = admin.get("/admin/audit", query_string=filters)
+        assert page.status_code == 200
+        older = re.search(r'href="([^"]+)" rel="next"', page.text)
+        return page.text.count("<ins>"), html.unescape(older[1]) if older else None
+
+    count, older = found(who="ADA", kind="job", number="7")
+    assert count == 50
+    assert older
+    assert admin.get(older).text.count("<ins>") == 10
+    assert found(kind="user", number="7") == (1, None)
+    assert found(who="0%", number="9") == (1, None)
+    for nothing in ({"who": "%%"}, {"kind": "x"}, {"number": "x"}, {"number": "9" * 30}):
+        assert found(**nothing) == (0, None)
+    assert "No change fits" in admin.get("/admin/audit?who=nobody\0").text
