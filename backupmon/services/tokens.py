@@ -5,7 +5,9 @@ from __future__ import annotations
 import secrets
 from datetime import datetime, timedelta
 
+import structlog
 from sqlalchemy import exists, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from backupmon.core.accounts import Scope, name_faults, name_key
 from backupmon.core.errors import NotFoundError
@@ -16,6 +18,8 @@ from backupmon.extensions import begin_write, db
 from backupmon.models import ApiToken
 from backupmon.services.account_changes import begin_change, is_number, record, refuse
 from backupmon.services.passwords import hash_secret, is_secret
+
+log = structlog.get_logger()
 
 #: Programs that look for lost secrets know a token by this.
 PREFIX = "bm_"
@@ -114,8 +118,22 @@ def verify_token(secret: str, now: datetime) -> ApiToken | None:
     if token is None or not is_secret(secret, token.secret_hash):
         return None
     if token.last_used_at is None or now - token.last_used_at >= _NOTED_EVERY:
+        _note_use(token, now)
+    return token
+
+
+def _note_use(token: ApiToken, now: datetime) -> None:
+    """Note when the token was used, where that can be noted.
+
+    A full disk must keep no program from reading what is wrong.
+    """
+    try:
         begin_write()
         db.session.refresh(token)
         token.last_used_at = now
         db.session.commit()
-    return token
+    except SQLAlchemyError as error:
+        db.session.rollback()
+        log.warning("token.use_not_noted", id=token.id, error=str(error.__cause__ or error))
+        # A rollback forgets what was read.
+        db.session.refresh(token)

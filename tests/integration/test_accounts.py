@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from backupmon.config import Settings
 from backupmon.core.accounts import AccountRefusedError, Scope
@@ -84,6 +84,19 @@ def test_a_user_who_is_deleted_leaves_the_audit_log() -> None:
     event = db.session.scalars(select(AuditEvent)).one()
     assert (event.subject_id, event.before["name"], event.after) == (user.id, "ada", None)
     assert make_user("bob").id != user.id
+
+
+@pytest.mark.usefixtures("app")
+def test_a_token_opens_also_where_its_use_cannot_be_noted() -> None:
+    _token, secret = create_token("grafana", Scope.READ, "test", NOW)
+    if db.engine.dialect.name == "sqlite":
+        db.session.execute(text("PRAGMA query_only = ON"))
+    else:
+        db.session.execute(text("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY"))
+    db.session.commit()
+    found = verify_token(secret, NOW)
+    assert found is not None
+    assert (found.name, found.last_used_at) == ("grafana", None)
 
 
 @pytest.mark.usefixtures("app")
