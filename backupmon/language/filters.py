@@ -12,7 +12,7 @@ from typing import Any
 
 from flask import g
 from flask_babel import format_datetime, gettext
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from backupmon.core.words import short_hash
 from backupmon.language.wording import say_age, say_number, say_size, say_span
@@ -36,10 +36,10 @@ def time_element(moment: datetime | None, words: str | None = None, pattern: str
     if moment is None:
         return Markup(_NOTHING)
     utc = moment.astimezone(UTC).replace(tzinfo=None, microsecond=0)
-    said = format_datetime(moment, pattern) if words is None else words
-    return Markup('<time datetime="{}Z" title="{} UTC">{}</time>').format(
-        utc.isoformat(), utc.isoformat(" "), said
-    )
+    said = escape(format_datetime(moment, pattern) if words is None else words)
+    machine, exact = utc.isoformat(), utc.isoformat(" ")
+    # By hand: Markup's own `format` takes five times as long, and a page has hundreds of times.
+    return Markup(f'<time datetime="{machine}Z" title="{exact} UTC">{said}</time>')
 
 
 def datetime_filter(moment: datetime | None) -> Markup:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
 from backupmon.core.standing import Standing
 from backupmon.services.dashboard import NEEDS_YOU_FILTER, Selection, Sort
 
 #: Fields of the form, by those of the selection.
 _NAMES = {"search": "q"}
+_USUAL = asdict(Selection())
 _STATUSES = frozenset({NEEDS_YOU_FILTER, *Standing})
 _MOST_PAGES = 100_000
 #: Of the rows that are held: a page of ids.
@@ -38,10 +39,9 @@ def args_of(selection: Selection, **changes: object) -> dict[str, str]:
     """
     if changes and "page" not in changes:
         changes["page"] = 1
-    wanted = asdict(replace(selection, **changes))  # type: ignore[arg-type]
-    usual = asdict(Selection())
+    wanted = ((field, changes.get(field, getattr(selection, field))) for field in _USUAL)
     return {
-        _NAMES.get(name, name): str(value) for name, value in wanted.items() if value != usual[name]
+        _NAMES.get(field, field): str(value) for field, value in wanted if value != _USUAL[field]
     }
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 from flask import g
+from markupsafe import Markup
 
 from backupmon.application import current_settings
 from backupmon.core.findings import Finding
@@ -19,7 +21,7 @@ from backupmon.language.phrases import say
 from backupmon.language.standings import say_count, say_counts, standing_words
 from backupmon.language.wording import say_round_size
 from backupmon.models import BackupEntry, StoredBackup, StoredState
-from backupmon.services.dashboard import JobRow
+from backupmon.services.dashboard import MARKS, JobRow
 from backupmon.web.charts.spark import Spark, sparkline
 from backupmon.web.finding_values import expected, observed
 from backupmon.web.selecting import args_of
@@ -28,6 +30,25 @@ from backupmon.web.selecting import args_of
 def spark_of(row: JobRow) -> Spark | None:
     """The sizes of a row's cycles as a sparkline."""
     return sparkline([cycle.size for cycle in row.cycles])
+
+
+def cycle_marks(row: JobRow) -> Markup:
+    """A row's last cycles as small marks, the newest on the right."""
+    return _marks(tuple(cycle.status.value for cycle in row.cycles))
+
+
+@lru_cache(4096)
+def _marks(statuses: tuple[str, ...]) -> Markup:
+    # Nearly all rows are alike, and this is most of what a row consists of.
+    first = MARKS - len(statuses)
+    return Markup("").join(
+        _MARK.format(status=status, x=(first + place) * _MARK_WIDTH)
+        for place, status in enumerate(statuses)
+    )
+
+
+_MARK_WIDTH = 12
+_MARK = Markup('<use href="#c-{status}" class="is-{status}" x="{x}" width="12" height="12"/>')
 
 
 def cycles_told(row: JobRow) -> str:
@@ -56,6 +77,7 @@ def place_of(copy: StoredBackup) -> str:
 
 GLOBALS: dict[str, Callable[..., object]] = {
     "args_of": args_of,
+    "cycle_marks": cycle_marks,
     "cycles_told": cycles_told,
     "entry_told": entry_told,
     "expected": expected,
