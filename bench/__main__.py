@@ -14,15 +14,17 @@ from pathlib import Path
 from backupmon.config import PROJECT_ROOT
 from bench.deposits import Delivery
 from bench.figures import Figure, as_table, write_into
+from bench.fleet import Fleet
 from bench.hashing import bench_hashing
 from bench.idle import bench_idle
 from bench.machine import Others, UnfitError, describe, make_sure_of_disk
 from bench.many_small import bench_many_small
+from bench.pages import bench_pages
 from bench.queue_large import bench_queue_large
 from bench.queue_small import bench_queue_small
 
 _PAGE = PROJECT_ROOT / "docs" / "performance.md"
-_PARTS = ("hash", "scan", "idle", "queue")
+_PARTS = ("hash", "scan", "idle", "queue", "pages")
 _MIB, _GIB = 1 << 20, 1 << 30
 #: What other programs may take of the processors before figures are no longer written down.
 _MOST_OTHERS = 0.1
@@ -85,6 +87,9 @@ def _take(asked: Namespace, folder: Path) -> list[Figure]:
         small = Delivery(agents=10 if quick else 100, databases=20, size=4096)
         found += bench_queue_large(folder, large, 1 if quick else 4, _tell)
         found += bench_queue_small(folder, small, 1 if quick else 3, _tell)
+    if "pages" in parts:
+        fleet = Fleet(agents=50 if quick else 500, databases=20, nights=10 if quick else 100)
+        found += bench_pages(folder, fleet, 1 if quick else 5, _tell)
     return found
 
 

@@ -56,6 +56,7 @@ class Server:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("BACKUPMON_")}
         return kept | {
             "BACKUPMON_DATA_DIR": str(self.settings.data_dir),
+            "BACKUPMON_DATABASE_URL": self.settings.database_url,
             "BACKUPMON_LOG_LEVEL": self.settings.log_level,
             "FLASK_APP": str(PROJECT_ROOT / "wsgi.py"),
             "FLASK_SKIP_DOTENV": "1",
@@ -79,11 +80,11 @@ class Server:
         return Cost(cost["seconds"], cost["cpu_seconds"], cost["peak_bytes"])
 
 
-def set_up(folder: Path) -> Server:
-    """A server with an empty database and marked roots in `folder`."""
+def set_up(folder: Path, **others: str) -> Server:
+    """A server with an empty database and marked roots in `folder`; `others` are settings."""
     folder.mkdir()
     # What is set on this machine, or in an .env, is not what is measured.
-    settings = Settings(_env_file=None, data_dir=folder, log_level="ERROR")  # type: ignore[call-arg]
+    settings = Settings(_env_file=None, data_dir=folder, log_level="ERROR", **others)  # type: ignore
     server = Server(settings)
     with server.session():
         upgrade_schema()
