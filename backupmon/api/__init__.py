@@ -9,9 +9,11 @@ from backupmon.api import jobs, openapi, problems, scans
 #: They go by tokens, never by cookies, so that forged forms are none of their worries.
 BLUEPRINTS: tuple[Blueprint, ...] = (jobs.bp, scans.bp, openapi.bp)
 
+for _blueprint in BLUEPRINTS:
+    problems.register_problems(_blueprint)
+
 
 def register_api(app: Flask) -> None:
     """Add the API to the application."""
-    problems.register_problems(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)

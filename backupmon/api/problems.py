@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from flask import Flask, Response
+from flask import Blueprint, Response
 
 from backupmon.core.errors import BackupmonError
 from backupmon.queue import QueueDownError
@@ -38,12 +38,12 @@ def problem(
     return response
 
 
-def register_problems(app: Flask) -> None:
-    """Answer in JSON what services raise where only the API calls them."""
-    app.register_error_handler(ProblemError, _told)
-    app.register_error_handler(JobRefusedError, _refused)
-    app.register_error_handler(StaleJobError, _stale)
-    app.register_error_handler(QueueDownError, _queue_down)
+def register_problems(blueprint: Blueprint) -> None:
+    """Let a blueprint answer in JSON what it and the services raise."""
+    blueprint.register_error_handler(ProblemError, _told)
+    blueprint.register_error_handler(JobRefusedError, _refused)
+    blueprint.register_error_handler(StaleJobError, _stale)
+    blueprint.register_error_handler(QueueDownError, _queue_down)
 
 
 def _told(error: ProblemError) -> Response:

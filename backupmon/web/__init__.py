@@ -19,6 +19,7 @@ from backupmon.web.door import bp as door
 from backupmon.web.errors import register_errors
 from backupmon.web.health import bp as health
 from backupmon.web.job_actions import bp as job_actions
+from backupmon.web.job_forms import bp as job_forms
 from backupmon.web.job_page import bp as job
 from backupmon.web.languages import bp as languages
 from backupmon.web.navigation import places
@@ -30,7 +31,7 @@ from backupmon.web.themes import bp as themes_bp
 from backupmon.web.themes import theme, themes
 
 BLUEPRINTS = (
-    *(assets, dashboard, health, job, job_actions, languages, themes_bp),
+    *(assets, dashboard, health, job, job_actions, job_forms, languages, themes_bp),
     *(door, account, admin_users, admin_tokens, admin_audit),
 )
 
