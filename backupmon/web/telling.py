@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from backupmon.application import current_settings
 from backupmon.core.findings import Finding
+from backupmon.language.conditions import condition_title
 from backupmon.language.filters import now
 from backupmon.language.findings import (
     finding_title,
@@ -77,6 +78,7 @@ def place_of(copy: StoredBackup) -> str:
 
 GLOBALS: dict[str, Callable[..., object]] = {
     "args_of": args_of,
+    "condition_title": condition_title,
     "cycle_marks": cycle_marks,
     "cycles_told": cycles_told,
     "entry_told": entry_told,
