@@ -17,9 +17,9 @@ from http.client import HTTPConnection
 from pathlib import Path
 from statistics import median, quantiles
 
-from flask import current_app
 from sqlalchemy import event
 
+from backupmon import create_app
 from backupmon.config import PROJECT_ROOT
 from backupmon.extensions import db
 from bench.figures import Figure, Tell, held_against
@@ -83,8 +83,7 @@ def _on_one(kind: str, server: Server, fleet: Fleet, rounds: int, tell: Tell) ->
             for page, found in answers.items():
                 path = _poll(port, cookie) if page.path is POLL else page.path
                 _ask(port, cookie, path, found)
-        poll = _poll(port, cookie)
-        counted = _count_queries(server, cookie, wanted, poll)
+        counted = _count_queries(server, cookie, wanted)
     return [_figure(kind, page, answers[page], counted[page]) for page in wanted]
 
 
@@ -108,7 +107,10 @@ def _poll(port: int, cookie: str) -> str:
     left = 60 - time.time() % 60
     if left < _ROUND:
         time.sleep(left)
-    page = _get(port, cookie, "/")[1].decode()
+    return _poll_in(_get(port, cookie, "/")[1].decode())
+
+
+def _poll_in(page: str) -> str:
     poll = re.search(r'id="board" hx-get="([^"]+)"', page)
     assert poll, "the dashboard does not poll"
     return unescape(poll[1])
@@ -168,24 +170,30 @@ def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
     raise AssertionError("the web does not answer")
 
 
-def _count_queries(server: Server, cookie: str, pages: list[Asked], poll: str) -> dict[Asked, int]:
+def _count_queries(server: Server, cookie: str, pages: list[Asked]) -> dict[Asked, int]:
     """The statements of one answer to each, in this process."""
     sent: list[str] = []
-    with server.session():
 
-        def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
-            sent.append(statement)
+    def note(_connection: object, _cursor: object, statement: str, *_rest: object) -> None:
+        sent.append(statement)
 
-        client = current_app.test_client(use_cookies=False)
-        counted = {}
-        event.listen(db.engine, "before_cursor_execute", note)
-        for page in pages:
-            path = poll if page.path is POLL else page.path
-            client.get(path, headers={"Cookie": cookie})
-            sent.clear()
-            client.get(path, headers={"Cookie": cookie})
-            counted[page] = sum(statement != "BEGIN" for statement in sent)
-        event.remove(db.engine, "before_cursor_execute", note)
+    app = create_app(server.settings)
+    with app.app_context():
+        engine = db.engine
+    client = app.test_client(use_cookies=False)
+
+    def get(path: str) -> str:
+        sent.clear()
+        return client.get(path, headers={"Cookie": cookie}).text
+
+    counted = {}
+    event.listen(engine, "before_cursor_execute", note)
+    for page in pages:
+        # What a process does only once is done with the first.
+        first = get("/" if page.path is POLL else page.path)
+        get(_poll_in(first) if page.path is POLL else page.path)
+        counted[page] = sum(statement != "BEGIN" for statement in sent)
+    engine.dispose()
     return counted
 
 
