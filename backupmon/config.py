@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypeVar, get_args
 from urllib.parse import quote, urlsplit
 
 from dotenv import dotenv_values
@@ -21,6 +21,9 @@ from sqlalchemy.exc import ArgumentError
 
 from backupmon.core.cron import check_timezone
 from backupmon.core.errors import BackupmonError, ScheduleError
+from backupmon.core.job_fields import recipients, sender
+
+T = TypeVar("T")
 
 PREFIX = "BACKUPMON_"
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
@@ -117,6 +120,28 @@ class Settings(BaseSettings):
     language: Literal["en", "fr"] = Field(
         "en", description="Language of pages and mails for those whose wish is not known."
     )
+    mail_server: str | None = Field(
+        None, description="Host that mail is handed to; without it, alerts wait."
+    )
+    mail_port: int = Field(25, ge=1, le=65_535, description="Its port.")
+    mail_use_tls: bool = Field(False, description="Encrypt by STARTTLS, most often on port 587.")
+    mail_use_ssl: bool = Field(False, description="Encrypt from the start, most often on port 465.")
+    mail_username: str | None = Field(
+        None, description="Name to log in with; without it, no log-in."
+    )
+    mail_password: SecretStr | None = Field(None, description="Password to log in with.")
+    mail_default_sender: str | None = Field(
+        None, description="Whom mails are from: an address, or Name <address>."
+    )
+    alert_recipients: str | None = Field(
+        None, description="Addresses told of every job and of the server, comma-separated."
+    )
+    heartbeat_url: SecretStr | None = Field(
+        None, description="Called after each good scan, so that another monitor can watch this one."
+    )
+    allow_private_addresses: bool = Field(
+        False, description="Let HEARTBEAT_URL and channels lead to addresses of a private network."
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="The least event that is logged."
     )
@@ -153,6 +178,32 @@ class Settings(BaseSettings):
                 f"at least {SECRET_LENGTH} characters by chance are wanted, such as "
                 "python -c 'import secrets; print(secrets.token_hex(32))' prints"
             )
+        return value
+
+    @field_validator("heartbeat_url")
+    @classmethod
+    def _callable(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            parts = urlsplit(value.get_secret_value())
+            if parts.scheme not in ("http", "https") or not parts.hostname:
+                raise ValueError("an address such as https://hc.example.org/ping/… is wanted")
+        return value
+
+    @field_validator("alert_recipients")
+    @classmethod
+    def _addresses(cls, value: str | None) -> str | None:
+        return None if value is None else _read_by(recipients, value)
+
+    @field_validator("mail_default_sender")
+    @classmethod
+    def _sender(cls, value: str | None) -> str | None:
+        return None if value is None else _read_by(sender, value)
+
+    @field_validator("mail_use_ssl")
+    @classmethod
+    def _one_encryption(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and info.data.get("mail_use_tls"):
+            raise ValueError(f"either this or {PREFIX}MAIL_USE_TLS is wanted, not both")
         return value
 
     @field_validator("log_level", "log_format", "language", mode="before")
@@ -259,6 +310,14 @@ class Settings(BaseSettings):
         return (init_settings, env_settings, _NamedFiles(settings_cls), dotenv_settings)
 
 
+def _read_by(reader: Callable[[object], T], value: object) -> T:
+    """What the reader of a job's field makes of a setting."""
+    try:
+        return reader(value)
+    except BackupmonError as error:
+        raise ValueError(f"it {error.message}; {error.hint}") from error
+
+
 class _NamedFiles(PydanticBaseSettingsSource):
     """Reads ``BACKUPMON_NAME`` from the file that ``BACKUPMON_NAME_FILE`` names."""
 
@@ -353,6 +412,8 @@ def _allowed(name: str, item: Any) -> str:
         return f"a whole number from {bounds['ge']} to {bounds['le']} is wanted"
     if item["type"] == "literal_error":
         return f"{item['ctx']['expected']} is wanted"
+    if item["type"].startswith("bool_"):
+        return "true or false is wanted"
     return str(item["msg"]).removeprefix("Value error, ")
 
 
@@ -375,7 +436,7 @@ def unknown_settings() -> list[str]:
         name = variable.removeprefix(PREFIX)
         ours = variable.startswith(PREFIX) and not name.startswith("TEST_")
         if ours and name not in known:
-            near = get_close_matches(name, sorted(known - NOT_SETTINGS), n=1)
+            near = get_close_matches(name, sorted(known - NOT_SETTINGS), n=1, cutoff=0.75)
             guess = f"; did you mean {PREFIX}{near[0]}?" if near else ""
             found.append(f"{variable} is no setting of this version{guess}")
     return found

@@ -11,6 +11,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from backupmon.cli.edge import fail, settings
+from backupmon.core.alert_policy import AlertWhen, Reminders
 from backupmon.core.errors import BackupmonError
 from backupmon.core.job_spec import EDITABLE, ContentPolicy, JobDefaults, PromotionMode
 from backupmon.core.paths import DEFAULT_DEPOSIT, DEFAULT_FINAL, DEFAULT_LOG
@@ -42,6 +43,8 @@ _HELP = {
     "final_storage_path_template": f"Where the good copy goes: {DEFAULT_FINAL}",
     "promotion_mode": f"One of {', '.join(PromotionMode)}: whether the staged file goes or stays.",
     "notification_recipients": "Mail addresses, comma-separated.",
+    "alert_when": f"One of {', '.join(AlertWhen)}: how often a job that stays bad is told of.",
+    "alert_reminders": f"One of {', '.join(Reminders)}: whether it is told that trouble lasts.",
     "is_active": "true, or false for a paused job.",
     "paused_until": "Pause until that moment, in ISO 8601.",
 }

@@ -166,8 +166,11 @@ def _step(step: str, said: _Told) -> Callable[[Finding], _Told]:
     def rule(finding: Finding) -> _Told:
         if finding.observed != "none":
             return said
-        cause = "The agent does not say whether its step %(step)s went well."
-        return _AGENT, phrase(cause, step=step), _MEND_SCRIPT
+        return (
+            _AGENT,
+            phrase("The agent does not say whether its step %(step)s went well.", step=step),
+            _MEND_SCRIPT,
+        )
 
     return rule
 
@@ -226,18 +229,22 @@ def _size(finding: Finding) -> _Told:
         "expected": ByteCount(expected),
     }
     if observed < expected:
-        short = (
-            "The file arrived %(off)s short of what the agent sent (%(observed)s of "
-            "%(expected)s): the transfer was cut."
+        return (
+            _LINE,
+            phrase(
+                "The file arrived %(off)s short of what the agent sent (%(observed)s of "
+                "%(expected)s): the transfer was cut.",
+                **sizes,
+            ),
+            _SEND_AGAIN,
         )
-        return _LINE, phrase(short, **sizes), _SEND_AGAIN
-    larger = (
-        "The file is %(off)s larger than what the agent reported (%(observed)s, not "
-        "%(expected)s): it was changed after that."
-    )
     return (
         _AGENT,
-        phrase(larger, **sizes),
+        phrase(
+            "The file is %(off)s larger than what the agent reported (%(observed)s, not "
+            "%(expected)s): it was changed after that.",
+            **sizes,
+        ),
         phrase("See whether two runs of the agent overlap; then let it send the file again."),
     )
 
@@ -339,7 +346,7 @@ RULES: Mapping[str, Callable[[Finding], _Told]] = {
 
 def _by_its_own_words(finding: Finding) -> Diagnosis:
     """Of a finding that is not known here, its own words are all there is to say."""
-    said = phrase("%(finding)s", finding=finding.message)
+    said = Phrase("%(finding)s", (("finding", finding.message),))
     return Diagnosis(finding.code, (), said, phrase("See the findings of the backup."))
 
 

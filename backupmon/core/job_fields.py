@@ -32,6 +32,7 @@ _ATEXT = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 #: A dot-atom at a host name (RFC 5321, 4.1.2), without quoted parts and address literals.
 _ADDRESS = re.compile(rf"{_ATEXT}(?:\.{_ATEXT})*@{_LABEL}(?:\.{_LABEL})*")
+_NAMED = re.compile(r'(?P<name>[^<>"]*)<(?P<address>[^<>]*)>')
 _MAX_ADDRESS, _MAX_LOCAL = 254, 64
 _TRUE = frozenset({"true", "1", "yes", "on"})
 _FALSE = frozenset({"false", "0", "no", "off"})
@@ -153,6 +154,27 @@ def recipients(value: object) -> str | None:
     if len(good) > MAX_RECIPIENTS:
         raise RefusedError(f"has more than {MAX_RECIPIENTS} addresses", "use a mailing list")
     return ", ".join(good) or None
+
+
+def address(value: object) -> str:
+    """One mail address."""
+    found = text(value)
+    if not _is_address(found):
+        raise RefusedError(f"is no mail address: {_shown(found)}", "such as ann@example.org")
+    return found
+
+
+def sender(value: object) -> str:
+    """A mail address, alone or as ``Name <address>``."""
+    found = text(value)
+    _refuse_controls(found)
+    named = _NAMED.fullmatch(found)
+    if not _is_address(named["address"] if named else found):
+        raise RefusedError(
+            f"is no mail address: {_shown(found)}",
+            "such as backups@example.org or Backups <backups@example.org>",
+        )
+    return found
 
 
 def split_recipients(value: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from backupmon.core import job_fields
+from backupmon.core.alert_policy import AlertWhen, Reminders
 from backupmon.core.errors import BackupmonError, TemplateError
 from backupmon.core.paths import (
     DEFAULT_DEPOSIT,
@@ -77,6 +78,8 @@ class JobSpec:
     final_storage_path_template: str
     promotion_mode: PromotionMode
     notification_recipients: str | None
+    alert_when: AlertWhen
+    alert_reminders: Reminders
     is_active: bool
     paused_until: datetime | None
 
@@ -180,6 +183,8 @@ def _read(reading: _Reading, defaults: JobDefaults) -> JobSpec:
         ),
         promotion_mode=optional("promotion_mode", _one_of(PromotionMode), PromotionMode.MOVE),
         notification_recipients=optional("notification_recipients", job_fields.recipients, text),
+        alert_when=optional("alert_when", _one_of(AlertWhen), AlertWhen.EVERY_CYCLE),
+        alert_reminders=optional("alert_reminders", _one_of(Reminders), Reminders.NONE),
         is_active=optional("is_active", job_fields.truth, True),
         paused_until=optional("paused_until", job_fields.moment, moment),
     )

@@ -34,5 +34,5 @@ class Phrase:
 
 
 def phrase(text: str, /, **values: Value) -> Phrase:
-    """The sentence `text`, filled with `values` once it is said."""
+    """The sentence `text`, written out where it is called, filled with `values` once it is said."""
     return Phrase(text, tuple(values.items()))

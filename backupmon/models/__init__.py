@@ -1,6 +1,16 @@
 """The tables, one file per family."""
 
 from backupmon.models.accounts import ApiToken, EndedSession, LoginTry, SetupLink, User
+from backupmon.models.alerts import (
+    MAIL,
+    Alert,
+    AlertChannel,
+    AlertMessage,
+    AlertRecipient,
+    AlertSilence,
+    AlertState,
+    MessageState,
+)
 from backupmon.models.audit import AuditEvent
 from backupmon.models.changes import StateChange
 from backupmon.models.entries import BackupEntry
@@ -10,7 +20,14 @@ from backupmon.models.server import ScanRun, ServerCondition, StorageRoot
 from backupmon.models.stored import StoredBackup, StoredState
 
 __all__ = [
+    "MAIL",
     "AgentReport",
+    "Alert",
+    "AlertChannel",
+    "AlertMessage",
+    "AlertRecipient",
+    "AlertSilence",
+    "AlertState",
     "ApiToken",
     "AuditEvent",
     "BackupEntry",
@@ -18,6 +35,7 @@ __all__ = [
     "EndedSession",
     "ExpectedBackupJob",
     "LoginTry",
+    "MessageState",
     "ScanRun",
     "ServerCondition",
     "SetupLink",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Index, Integer, String, Text, UniqueConstraint
@@ -38,6 +39,9 @@ class ExpectedBackupJob(Model):
     final_storage_path_template: Mapped[str] = mapped_column(Text)
     promotion_mode: Mapped[str] = mapped_column(String(16))
     notification_recipients: Mapped[str | None] = mapped_column(Text)
+    #: `core.alert_policy.AlertWhen`, and `Reminders`.
+    alert_when: Mapped[str] = mapped_column(String(16), server_default="every_cycle")
+    alert_reminders: Mapped[str] = mapped_column(String(16), server_default="none")
     is_active: Mapped[bool]
     paused_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
@@ -122,7 +126,9 @@ class ExpectedBackupJob(Model):
     def take_spec(self, spec: JobSpec) -> None:
         """Copy what a person may set."""
         for name in EDITABLE:
-            setattr(self, name, getattr(spec, name))
+            value = getattr(spec, name)
+            # Drivers want the plain word.
+            setattr(self, name, value.value if isinstance(value, StrEnum) else value)
         self.search_key = search_key_of(spec)
 
 

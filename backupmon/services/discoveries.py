@@ -30,6 +30,8 @@ _OF_THE_SITE = (
     "final_storage_path_template",
     "promotion_mode",
     "notification_recipients",
+    "alert_when",
+    "alert_reminders",
 )
 
 

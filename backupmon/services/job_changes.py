@@ -93,7 +93,6 @@ def apply_spec(job: ExpectedBackupJob, spec: JobSpec, now: datetime) -> None:
     """Let `job` be what `spec` says; its cycles begin anew where they are others than before."""
     before = (job.schedule, job.timezone, job.is_active)
     job.take_spec(spec)
-    job.content_policy, job.promotion_mode = spec.content_policy.value, spec.promotion_mode.value
     job.agent_key = agent_key(spec.agent_id_responsible)
     job.final_path_key = path_key(spec)
     job.updated_at = now

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from backupmon import create_app
 from backupmon.config import Settings, load_settings
 from backupmon.storage import failpoints
@@ -47,7 +49,9 @@ def start_command(
     limits: Limits | None = None,
 ) -> ForkServerProcess:
     """Start ``flask ARGUMENTS``; the caller waits for it or kills it."""
-    values = {k: str(v) for k, v in settings.model_dump(exclude_none=True).items()}
+    dumped = settings.model_dump().items()
+    plain = {k: v.get_secret_value() if isinstance(v, SecretStr) else v for k, v in dumped}
+    values = {k: str(v) for k, v in plain.items() if v is not None}
     given = (values, arguments, points or {}, limits or Limits())
     process = _context.Process(target=_run, args=given, daemon=True)
     process.start()

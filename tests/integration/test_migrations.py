@@ -16,6 +16,19 @@ from backupmon.services.schema import SchemaError, check_schema, upgrade_schema
 
 MIGRATIONS = str(PROJECT_ROOT / "migrations")
 
+#: As the first version stored it.
+OLD_JOB = """
+INSERT INTO expected_backup_jobs (
+  company_name, city, database_name, agent_id_responsible, schedule, timezone, grace_minutes,
+  early_minutes, content_policy, agent_deposit_path_template, agent_log_deposit_path_template,
+  final_storage_path_template, promotion_mode, is_active, version, current_status, created_at,
+  updated_at, agent_key, final_path_key
+) VALUES (
+  'Acme', 'Douala', 'shop', 'acme', '0 12 * * *', 'UTC', 30, 30, 'must_change', '', '', '', 'move',
+  TRUE, 1, 'UNKNOWN', '2031-03-03 08:00:00', '2031-03-03 08:00:00', 'acme', ''
+)
+"""
+
 
 @pytest.fixture
 def settings(settings_on_each: Settings) -> Settings:
@@ -85,10 +98,23 @@ def test_a_database_of_a_newer_version_is_not_touched(app: Flask) -> None:
 
 
 def test_an_older_database_is_named_and_init_brings_it_up(app: Flask) -> None:
-    downgrade(directory=MIGRATIONS, revision="-1")
+    downgrade(directory=MIGRATIONS, revision="0001")
     result = app.test_cli_runner().invoke(args=["scan"])
     assert result.exit_code == 1
     assert "older version" in result.stderr
     assert "flask db upgrade" in result.stderr
     assert app.test_cli_runner().invoke(args=["init"]).exit_code == 0
     check_schema()
+
+
+@pytest.mark.usefixtures("app")
+def test_jobs_of_an_older_version_are_told_of_in_each_cycle() -> None:
+    downgrade(directory=MIGRATIONS, revision="0001")
+    with db.engine.begin() as connection:
+        connection.execute(text(OLD_JOB))
+    upgrade_schema()
+    with db.engine.begin() as connection:
+        columns = text(
+            "SELECT database_name, alert_when, alert_reminders FROM expected_backup_jobs"
+        )
+        assert connection.execute(columns).all() == [("shop", "every_cycle", "none")]

@@ -188,6 +188,11 @@ def test_a_dotenv_that_is_no_text_is_named(data: Path, tmp_path: Path) -> None:
         ("DATABASE_URL", "sqlite:///:memory:", "a database in memory forgets all"),
         ("DEPOSIT_ROOT", "~nobody-by-that-name/x", "a folder is wanted"),
         ("DATA_DIR", "~nobody-by-that-name", "a folder is wanted"),
+        ("MAIL_PORT", "70000", "a whole number from 1 to 65535 is wanted"),
+        ("MAIL_USE_TLS", "perhaps", "true or false is wanted"),
+        ("MAIL_DEFAULT_SENDER", "Backups <>", 'it is no mail address: "Backups <>"; such as'),
+        ("MAIL_DEFAULT_SENDER", "a@x.org, b@x.org", 'it is no mail address: "a@x.org, b@x.org"'),
+        ("ALERT_RECIPIENTS", "a@x.org, bob", 'it has what is no mail address: "bob"; separate'),
     ],
 )  # fmt: skip
 def test_a_wrong_setting_is_named_with_its_value_and_what_is_allowed(
@@ -197,6 +202,37 @@ def test_a_wrong_setting_is_named_with_its_value_and_what_is_allowed(
     lines = refused().splitlines()
     assert len(lines) == 2
     assert lines[1].lstrip().startswith(f"BACKUPMON_{name}='{value}': {allowed}")
+
+
+def test_a_wrong_secret_is_named_without_its_value(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BACKUPMON_HEARTBEAT_URL", "ftp://hc.example.org/secret")
+    message = refused()
+    assert "BACKUPMON_HEARTBEAT_URL=***: an address such as" in message
+    assert "secret" not in message
+
+
+def test_two_ways_to_encrypt_mail_are_one_too_many(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("MAIL_USE_TLS", "MAIL_USE_SSL"):
+        monkeypatch.setenv(f"BACKUPMON_{name}", "true")
+    assert "either this or BACKUPMON_MAIL_USE_TLS is wanted, not both" in refused()
+
+
+def test_mail_settings_are_kept_as_they_are_used(data: Path) -> None:
+    settings = load_settings(
+        alert_recipients="ann@x.org,,Ann@X.org, bob@x.org",
+        mail_default_sender=" Backups <b@x.org> ",
+        base_url="https://backups.example.org/",
+        heartbeat_url="https://hc.example.org/ping/hush",
+        mail_password="hush",
+    )
+    assert settings.alert_recipients == "ann@x.org, bob@x.org"
+    assert settings.mail_default_sender == "Backups <b@x.org>"
+    assert settings.base_url == "https://backups.example.org"
+    assert "hush" not in repr(settings)
 
 
 @pytest.mark.parametrize(

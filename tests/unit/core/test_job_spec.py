@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backupmon.core.alert_policy import AlertWhen, Reminders
 from backupmon.core.job_fields import split_recipients
 from backupmon.core.job_spec import (
     EDITABLE,
@@ -66,6 +67,8 @@ class TestAccepted:
             ),
             promotion_mode=PromotionMode.MOVE,
             notification_recipients=None,
+            alert_when=AlertWhen.EVERY_CYCLE,
+            alert_reminders=Reminders.NONE,
             is_active=True,
             paused_until=None,
         )
@@ -112,6 +115,8 @@ class TestAccepted:
             ("notification_recipients", ["a@x.org", "b@x.org"], "a@x.org, b@x.org"),
             ("notification_recipients", "root@localhost", "root@localhost"),
             ("notification_recipients", "o'neil+db@mail-1.x.org", "o'neil+db@mail-1.x.org"),
+            ("alert_when", "First_Of_Run", AlertWhen.FIRST_OF_RUN),
+            ("alert_reminders", "weekly", Reminders.WEEKLY),
             ("notification_recipients", " , ", None),
             ("notification_recipients", [], None),
             ("paused_until", "2026-01-31T08:00", datetime(2026, 1, 31, 8, tzinfo=UTC)),
