@@ -28,7 +28,7 @@ from backupmon.queue import (
     scheduler_on,
 )
 from backupmon.services.background import queue_of
-from backupmon.services.conditions import SeenBy
+from backupmon.services.conditions import SeenBy, tell_open
 
 log = structlog.get_logger()
 
@@ -104,9 +104,9 @@ def background_status(settings: Settings, *, fresh: bool = False) -> Background:
         return known
     try:
         found = look_at_background(settings)
-        _note_up()
+        _note_up(settings)
     except QueueDownError as error:
-        found = Background(error=error.message, down_since=_note_down(error))
+        found = Background(error=error.message, down_since=_note_down(settings, error))
     _seen[url] = time.monotonic(), found
     return found
 
@@ -163,7 +163,7 @@ def _condition() -> ServerCondition | None:
 _ALONE = 0x6261636B
 
 
-def _note_down(error: QueueDownError) -> datetime | None:
+def _note_down(settings: Settings, error: QueueDownError) -> datetime | None:
     """Begin or renew the condition; gives since when it has lasted."""
     now = datetime.now(UTC)
     with suppress(SQLAlchemyError):
@@ -177,13 +177,14 @@ def _note_down(error: QueueDownError) -> datetime | None:
             log.error("condition", code=DOWN, subject="queue", message=error.message)
         condition.message, condition.hint = error.message, error.hint
         condition.last_seen_at = now
+        tell_open(settings, now)
         db.session.commit()
         return condition.started_at
     db.session.rollback()
     return now
 
 
-def _note_up() -> None:
+def _note_up(settings: Settings) -> None:
     """End the condition, where there is one: as a rule that is one look at a small table."""
     with suppress(SQLAlchemyError):
         if _condition() is None:
@@ -193,6 +194,7 @@ def _note_up() -> None:
         if condition is not None:
             condition.ended_at = datetime.now(UTC)
             log.info("condition.ended", code=DOWN, subject="queue")
+        tell_open(settings, datetime.now(UTC))
         db.session.commit()
         return
     db.session.rollback()

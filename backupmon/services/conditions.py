@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 import structlog
 from sqlalchemy import func, select
 
+from backupmon.config import Settings
 from backupmon.core.statuses import Status
 from backupmon.core.words import human_span
 from backupmon.extensions import db
 from backupmon.models import BackupEntry, ScanRun, ServerCondition, StoredBackup, StoredState
 from backupmon.services.context import Scan
+from backupmon.services.outbox import tell_conditions
 from backupmon.storage.faults import ServerFault
 
 log = structlog.get_logger()
@@ -33,8 +35,12 @@ class SeenBy(StrEnum):
     VERIFY = "verify"
     #: Those that ask for the queue.
     BACKGROUND = "background"
+    #: Delivery of alerts.
+    DELIVERY = "delivery"
 
 
+#: The mail server takes nothing.
+MAIL_DOWN = "mail.down"
 #: A report that is being written. Nothing is wrong with that until it lasts.
 SETTLING = "report.settling"
 
@@ -114,6 +120,7 @@ def record_conditions(scan: Scan, looked: Collection[SeenBy]) -> None:
         for condition in rest.values() if scan.agent is None else ():
             if condition.seen_by in looked:
                 _end(condition, scan.real_now)
+        tell_open(scan.settings, scan.now)
 
 
 def end_outlived(scan: Scan) -> None:
@@ -129,6 +136,7 @@ def end_outlived(scan: Scan) -> None:
         for condition in _all_open():
             if condition.seen_by == SeenBy.VERIFY and condition.last_seen_at < began:
                 _end(condition, scan.real_now)
+        tell_open(scan.settings, scan.now)
 
 
 def _last_began() -> datetime | None:
@@ -156,6 +164,17 @@ def note_conditions(scan: Scan) -> None:
         for fault in scan.faults:
             found = known.get((fault.code, fault.subject[:512]))
             _begin_or_renew(scan, fault, found, SeenBy.VERIFY)
+        tell_open(scan.settings, scan.now)
+
+
+def tell_open(settings: Settings, now: datetime) -> None:
+    """Let it be told what is wrong with the server, in the transaction that found it out.
+
+    That no mail goes out is nothing to tell by mail.
+    """
+    db.session.flush()
+    lasting = {c.id for c in open_conditions(datetime.now(UTC)) if c.code != MAIL_DOWN}
+    tell_conditions(settings, lasting, now)
 
 
 def _end(condition: ServerCondition, now: datetime) -> None:

@@ -23,6 +23,7 @@ from backupmon.services.job_state import (
     restart_cycles,
 )
 from backupmon.services.judging import conclude
+from backupmon.services.outbox import forget_entries, tell_verdicts
 from backupmon.storage.faults import ServerFault
 
 log = structlog.get_logger()
@@ -62,6 +63,7 @@ def withdraw_premature(scan: Scan) -> None:
         touched: dict[int, ExpectedBackupJob] = {}
         premature = list(db.session.scalars(query))
         lock_jobs(entry.expected_job_id for entry in premature)
+        forget_entries([entry.id for entry in premature])
         for entry in premature:
             job = entry.job
             touched[job.id] = job
@@ -85,9 +87,9 @@ def judge_overdue_jobs(scan: Scan) -> None:
             # A worker may have concluded one just now: it is looked at as it is by then.
             locked = lock_jobs(ids[start : start + _BATCH])
             jobs = [j for j in locked if _is_overdue(scan, j) and j.agent_key not in held_back]
-            for job in jobs:
-                _enter_missed(scan, job)
+            missed = [entry for job in jobs for entry in _enter_missed(scan, job)]
             refresh_states(jobs)
+            tell_verdicts(scan.settings, missed, scan.now)
     _note_checked(scan, held_back)
 
 
@@ -128,7 +130,8 @@ def _held_back(scan: Scan) -> set[str]:
     return held
 
 
-def _enter_missed(scan: Scan, job: ExpectedBackupJob) -> None:
+def _enter_missed(scan: Scan, job: ExpectedBackupJob) -> list[BackupEntry]:
+    entered: list[BackupEntry] = []
     assert job.expected_due_at is not None
     cycles, left_out = job.cycles.missed(job.expected_due_at, scan.now, MOST_CYCLES)
     if left_out:
@@ -136,11 +139,12 @@ def _enter_missed(scan: Scan, job: ExpectedBackupJob) -> None:
     for cycle in cycles:
         states = _states_in(job, cycle)
         if not states:
-            _enter(scan, job, cycle)
+            entered.append(_enter(scan, job, cycle))
         elif states == {Status.PENDING.value}:
             # A report has come and is not judged yet: no later cycle is opened before it is.
-            return
+            break
         open_cycle(job, job.cycles.next_cycle(cycle.due))
+    return entered
 
 
 def _states_in(job: ExpectedBackupJob, cycle: Cycle) -> set[str]:
@@ -150,7 +154,7 @@ def _states_in(job: ExpectedBackupJob, cycle: Cycle) -> set[str]:
     return set(db.session.scalars(query))
 
 
-def _enter(scan: Scan, job: ExpectedBackupJob, cycle: Cycle) -> None:
+def _enter(scan: Scan, job: ExpectedBackupJob, cycle: Cycle) -> BackupEntry:
     instead, report = _what_instead(job, cycle)
     verdict = judge_overdue(job.database_name, cycle, instead)
     entry = BackupEntry(
@@ -167,6 +171,7 @@ def _enter(scan: Scan, job: ExpectedBackupJob, cycle: Cycle) -> None:
     db.session.add(entry)
     db.session.flush()
     conclude(scan, entry, verdict)
+    return entry
 
 
 def _what_instead(job: ExpectedBackupJob, cycle: Cycle) -> tuple[Instead, AgentReport | None]:

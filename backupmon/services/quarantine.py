@@ -22,6 +22,7 @@ from backupmon.services.context import Scan
 from backupmon.services.job_state import lock_jobs
 from backupmon.services.judging import note_success
 from backupmon.services.locking import ScanLock
+from backupmon.services.outbox import tell_verdicts
 from backupmon.services.promotion import VALIDATED, final_path
 from backupmon.services.recovery import recover
 from backupmon.services.scanning import ScanOptions, prepare_scan
@@ -156,6 +157,7 @@ def _turn_round(scan: Scan, row: StoredBackup, operator: Operator) -> None:
     row.path = "/".join(path)
     row.path_key = row.path.lower()
     note_success(entry)
+    tell_verdicts(scan.settings, [entry], scan.real_now)
     _record(row, operator, "quarantine.accept", scan.real_now)
 
 

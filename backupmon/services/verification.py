@@ -30,6 +30,7 @@ from backupmon.services.dry_run import dry_result
 from backupmon.services.job_state import lock_jobs, refresh_states
 from backupmon.services.judging import Case, conclude, judge_cases, section_of
 from backupmon.services.leases import RENEW_EVERY, drop_leases, renew_leases, still_mine
+from backupmon.services.outbox import tell_verdicts
 from backupmon.services.promotion import Placement, finish_placements, plan_placements, put_away
 from backupmon.services.recovery import finish_moves
 from backupmon.services.staged import GroupResult, Judged, StagedGroup, Waiting, inspect
@@ -350,6 +351,7 @@ class Verification:
                         conclude(scan, self._entries[entry_id], overtaken(by_end))
             placements = plan_placements(scan, verdicts)
             refresh_states({self._entries[i].job for i in touched})
+            tell_verdicts(scan.settings, [self._entries[i] for i in touched], scan.now)
         failpoint("conclude.done")
         return [] if scan.dry_run else placements
 
@@ -383,6 +385,7 @@ class Verification:
                 _load_jobs_again(ours)
                 judge_cases(self._scan, [Case(entry, None) for entry in ours])
                 refresh_states({entry.job for entry in ours})
+                tell_verdicts(self._scan.settings, ours, self._scan.now)
             waiting = deque(later)
 
     def _renew(self) -> None:
