@@ -33,6 +33,7 @@ PERIODIC = "scan-periodic"
 _AGAIN, _VERIFY = "scan-again", "verify"
 _SCAN_TASK, _VERIFY_TASK = "backupmon.tasks.scan", "backupmon.tasks.verify"
 _PERIODIC_TASK = "backupmon.tasks.scan_if_due"
+_DELIVER, _DELIVER_TASK = "deliver", "backupmon.tasks.deliver"
 #: Hashing has no largest duration: leases decide who is still at work. -1 is RQ's "none".
 _NO_TIMEOUT = -1
 #: What failed is kept for so long, to be looked at: a week, in seconds.
@@ -159,6 +160,21 @@ def _verification_id(entry_id: int) -> str:
 def _queued_entries(queue: Queue) -> dict[int, str]:
     """The entries whose tasks wait, with the task's id."""
     return {int(task_id.split("-")[1]): task_id for task_id in queue.get_job_ids()}
+
+
+def enqueue_delivery(redis: Redis, as_of: str | None) -> None:
+    """Ask for a delivery of alerts, unless one waits already: it will send all there is."""
+    queue = queue_named(ALERTS, redis)
+    if queue.count:
+        return
+    queue.enqueue_call(
+        _DELIVER_TASK,
+        args=(as_of,),
+        timeout=_NO_TIMEOUT,
+        result_ttl=0,
+        failure_ttl=_KEEP_FAILED,
+        job_id=f"{_DELIVER}-{secrets.token_hex(6)}",
+    )
 
 
 def forget_verifications(redis: Redis, entry_ids: Sequence[int]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import ParamSpec, cast
 
 import structlog
@@ -19,6 +19,7 @@ from backupmon.config import Settings
 from backupmon.queue import Task
 from backupmon.services.background import scan_if_due as _scan_if_due
 from backupmon.services.background import scan_in_background, verify_entry
+from backupmon.services.delivery import deliver_alerts
 from backupmon.services.progress import watch_task
 from backupmon.services.schema import database_error
 
@@ -57,6 +58,12 @@ def verify(entry_id: int, as_of: str | None = None) -> None:
     """Verify the file of one entry."""
     task = cast("Task | None", get_current_job())
     verify_entry(_settings(), entry_id, _moment(as_of), watch_task(task))
+
+
+@told_plainly
+def deliver(as_of: str | None = None) -> None:
+    """Send the alerts that wait."""
+    deliver_alerts(_settings(), _moment(as_of) or datetime.now(UTC))
 
 
 def _settings() -> Settings:

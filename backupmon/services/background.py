@@ -20,6 +20,7 @@ from backupmon.queue import (
     QueueDownError,
     answering,
     connect,
+    enqueue_delivery,
     enqueue_scan,
     enqueue_verifications,
     forget_verifications,
@@ -114,6 +115,7 @@ def _scan(settings: Settings, as_of: datetime | None, agent: str | None) -> Scan
         settings, ScanOptions(as_of, agent), hand_over=lambda ids: _give(redis, ids, as_of)
     )
     _look_again(redis, result.look_again_at)
+    _tell(redis, as_of)
     return result
 
 
@@ -179,6 +181,14 @@ def _verify(
     finally:
         scan.roots.close()
     _look_again(redis, scan.look_again_at)
+    if scan.concluded or scan.faults:
+        _tell(redis, as_of)
+
+
+def _tell(redis: Redis, as_of: datetime | None) -> None:
+    """Let what waits in the outbox be sent; where that fails, the next scan asks again."""
+    with suppress(QueueDownError), answering():
+        enqueue_delivery(redis, iso(as_of))
 
 
 def _still_pending(ids: Sequence[int]) -> list[int]:

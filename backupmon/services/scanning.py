@@ -26,6 +26,7 @@ from backupmon.services.conditions import (
     record_conditions,
 )
 from backupmon.services.context import OpenRoots, Scan, Watch
+from backupmon.services.delivery import deliver_alerts
 from backupmon.services.dry_run import measure_groups
 from backupmon.services.intake import take_in_reports
 from backupmon.services.locking import ScanLock
@@ -92,20 +93,31 @@ def run_scan(
     watch: Watch | None = None,
     hand_over: HandOver | None = None,
 ) -> ScanResult:
-    """Do one scan in this process.
+    """Do one scan in this process, and send what it gives to tell.
 
     Parameters
     ----------
     watch:
         Who looks on while files are read, and may end it.
     hand_over:
-        Verifies what waits, elsewhere; None verifies it here.
+        Verifies what waits, elsewhere, where what there is to tell is sent as well; None does
+        it all here.
 
     Raises
     ------
     ScanRunningError
         When another scan is running.
     """
+    result = _scan(settings, options, watch, hand_over)
+    if hand_over is None and not options.dry_run:
+        # Without the lock: a mail server that takes its time holds up no scan.
+        deliver_alerts(settings, result.moment)
+    return result
+
+
+def _scan(
+    settings: Settings, options: ScanOptions, watch: Watch | None, hand_over: HandOver | None
+) -> ScanResult:
     with ScanLock(settings):
         started_at = datetime.now(UTC)
         moment = options.as_of or started_at

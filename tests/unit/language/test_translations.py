@@ -26,6 +26,7 @@ KEYWORDS = {
     "pgettext": ((1, "c"), 2),
     "lazy_pgettext": ((1, "c"), 2),
     "npgettext": ((1, "c"), 2, 3),
+    "phrase": None,
 }
 PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]")
 TRANSLATED = sorted(set(LANGUAGES) - {"en"})

@@ -1,0 +1,375 @@
+"""Delivery: what waits in the outbox is sent, one message per person.
+
+A message is leased, marked as handed over, sent, and marked as sent: a process that dies between
+the last two sends it once more, under the same Message-ID. Tries are spaced by the scan's clock,
+leases go by the database's.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+from flask_mail import Message
+from sqlalchemy import func, select, update
+
+from backupmon.config import Settings
+from backupmon.core.alert_policy import TROUBLES, AlertKind
+from backupmon.core.alert_timing import EXPIRES_AFTER, GATHER_FOR, is_held, may_try, retry_after
+from backupmon.core.errors import BackupmonError
+from backupmon.extensions import begin_write, db
+from backupmon.models import (
+    MAIL,
+    Alert,
+    AlertMessage,
+    AlertState,
+    ExpectedBackupJob,
+    MessageState,
+    ServerCondition,
+)
+from backupmon.services.conditions import MAIL_DOWN, SeenBy
+from backupmon.services.leases import database_now, is_void
+from backupmon.services.mail_server import (
+    MailLostError,
+    MailRefusedError,
+    MailServerError,
+    mail_server,
+    sender_of,
+)
+from backupmon.services.mails import compose
+from backupmon.storage.failpoints import failpoint
+from backupmon.storage.locks import this_process
+
+log = structlog.get_logger()
+
+#: Longer than one message can take, with every answer as late as it may be.
+LEASE_FOR = timedelta(minutes=5)
+#: Any number but those of other locks will do ("mail" in ASCII).
+_ALONE = 0x6D61696C
+_UNSENT = (MessageState.OPEN.value, MessageState.HANDED_OVER.value)
+_WAITING = AlertState.WAITING.value
+
+
+@dataclass(slots=True)
+class Delivery:
+    """What a delivery did: messages sent, messages refused, and why the server takes none."""
+
+    sent: int = 0
+    refused: int = 0
+    error: BackupmonError | None = None
+
+
+def deliver_alerts(settings: Settings, now: datetime) -> Delivery:
+    """Send what waits, as far as it can be sent; whatever happens, nothing is raised.
+
+    Parameters
+    ----------
+    now:
+        The scan's moment, by which tries are spaced and news grow old.
+    """
+    try:
+        return _deliver(settings, now)
+    except Exception as error:
+        # A verdict stands whether or not it could be told of.
+        db.session.rollback()
+        log.exception("alerts.failed")
+        return Delivery(error=BackupmonError(f"alerts could not be sent: {error!r}"))
+
+
+def _deliver(settings: Settings, now: datetime) -> Delivery:
+    result = Delivery()
+    _tidy(now)
+    if settings.mail_server is None:
+        db.session.commit()
+        return result
+    _open_messages(settings, now)
+    due = _is_any_due(now)
+    db.session.commit()
+    if not due:
+        return result
+    try:
+        with mail_server(settings) as server:
+            _note_up()
+            _send_all(settings, server, now, result)
+    except MailServerError as error:
+        log.warning("mail.down", reason=error.message)
+        result.error = error
+        _note_down(error)
+        _put_off(now, error)
+    return result
+
+
+def _send_all(settings: Settings, server: Any, now: datetime, result: Delivery) -> None:
+    tried: list[int] = []
+    while (message := _take(now, tried)) is not None:
+        tried.append(message.id)
+        mail = _written(settings, message, now)
+        if mail is None:
+            result.refused += 1
+            continue
+        try:
+            server.deliver(mail)
+        except MailRefusedError as error:
+            log.warning("alert.refused", recipient=message.recipient, reason=error.message)
+            _give_back(message, now, error.message)
+            result.refused += 1
+            continue
+        except MailLostError as error:
+            _keep(message, now, error.message)
+            raise
+        failpoint("delivery.sent")
+        _mark_sent(message, now, str(mail.subject))
+        result.sent += 1
+
+
+def _tidy(now: datetime) -> None:
+    """What has grown too old, and what concerns jobs that are paused, is not sent."""
+    begin_write(alone=_ALONE)
+    waiting = Alert.state == _WAITING
+    silent = select(ExpectedBackupJob.id).where(
+        ExpectedBackupJob.is_active.is_(False) | ExpectedBackupJob.deleted_at.is_not(None)
+    )
+    free = waiting & Alert.message_id.is_(None)
+    paused = {"state": AlertState.WITHDRAWN.value, "note": "the job is paused"}
+    _run(update(Alert).where(free, Alert.job_id.in_(silent)).values(paused))
+    old = Alert.raised_at < now - EXPIRES_AFTER
+    _run(update(Alert).where(waiting, old).values(state=AlertState.EXPIRED.value))
+
+
+def _open_messages(settings: Settings, now: datetime) -> None:
+    """Have a message for each person who is to be told something by now."""
+    rows = db.session.execute(
+        select(Alert.recipient_key, func.min(Alert.recipient), Alert.agent_key, Alert.kind)
+        .where(Alert.state == _WAITING, Alert.message_id.is_(None), Alert.destination == MAIL)
+        .group_by(Alert.recipient_key, Alert.agent_key, Alert.kind)
+    ).all()
+    if not rows:
+        return
+    under_way = set(
+        db.session.scalars(
+            select(AlertMessage.recipient_key).where(
+                AlertMessage.state == MessageState.OPEN.value, AlertMessage.is_digest.is_(False)
+            )
+        )
+    )
+    lately = _told_lately(now)
+    wanted: dict[str, str] = {}
+    for key, recipient, agent, kind in rows:
+        if key not in under_way and not is_held(lately.get((key, agent, _side(kind))), now):
+            wanted.setdefault(key, recipient)
+    domain = sender_of(settings).rpartition("@")[2].strip("> ")
+    for key, recipient in sorted(wanted.items()):
+        db.session.add(
+            AlertMessage(
+                header_id=f"<alert-{uuid.uuid4().hex}@{domain}>",
+                recipient=recipient,
+                recipient_key=key,
+                created_at=datetime.now(UTC),
+            )
+        )
+
+
+def _side(kind: str) -> bool:
+    """Whether it is bad news: those and good news are gathered apart."""
+    return kind in {*(k.value for k in TROUBLES), AlertKind.SERVER.value}
+
+
+def _told_lately(now: datetime) -> dict[tuple[str, str, bool], datetime]:
+    """When each person was last told of each agent, within the time that news are gathered."""
+    query = (
+        select(Alert.recipient_key, Alert.agent_key, Alert.kind, func.max(Alert.sent_at))
+        .where(
+            Alert.state == AlertState.SENT.value,
+            Alert.sent_at > now - GATHER_FOR,
+            Alert.sent_at <= now,
+        )
+        .group_by(Alert.recipient_key, Alert.agent_key, Alert.kind)
+    )
+    found: dict[tuple[str, str, bool], datetime] = {}
+    for key, agent, kind, sent_at in db.session.execute(query):
+        place = key, agent, _side(kind)
+        if sent_at is not None:
+            found[place] = max(sent_at, found.get(place, sent_at))
+    return found
+
+
+def _is_any_due(now: datetime) -> bool:
+    db.session.flush()
+    times = db.session.scalars(
+        select(AlertMessage.next_try_at).where(AlertMessage.state.in_(_UNSENT))
+    )
+    return any(may_try(moment, now) for moment in times)
+
+
+def _take(now: datetime, tried: list[int]) -> AlertMessage | None:
+    """Lease the next message that is due, with all that it is to say."""
+    begin_write(alone=_ALONE)
+    clock, me = database_now(), this_process()
+    query = (
+        select(AlertMessage)
+        .where(AlertMessage.state.in_(_UNSENT), AlertMessage.id.not_in(tried))
+        .order_by(AlertMessage.attempts, AlertMessage.id)
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    for message in db.session.scalars(query):
+        if not may_try(message.next_try_at, now) or not is_void(message, me, clock):
+            continue
+        if not _fill(message):
+            message.state = MessageState.DROPPED.value
+            continue
+        message.state = MessageState.HANDED_OVER.value
+        message.last_tried_at = clock
+        message.lease_host, message.lease_pid = me.host, me.pid
+        message.lease_process_start, message.lease_until = me.start, clock + LEASE_FOR
+        db.session.commit()
+        return message
+    db.session.commit()
+    return None
+
+
+def _fill(message: AlertMessage) -> bool:
+    """Let an open message say all that waits for its recipient; whether there is anything.
+
+    What was handed over already stays as it is.
+    """
+    mine = Alert.message_id == message.id
+    if message.state == MessageState.OPEN.value:
+        mine = Alert.message_id.is_(None) & (Alert.recipient_key == message.recipient_key)
+    query = (
+        select(Alert.id)
+        .where(mine, Alert.state == _WAITING, Alert.destination == message.destination)
+        .order_by(Alert.id)
+        .with_for_update()
+    )
+    ids = list(db.session.scalars(query))
+    _run(update(Alert).where(Alert.id.in_(ids)).values(message_id=message.id))
+    return bool(ids)
+
+
+def _written(settings: Settings, message: AlertMessage, now: datetime) -> Message | None:
+    """The mail; None, and put off, where it cannot be written: others shall not suffer for it."""
+    try:
+        mail = compose(settings, message, now)
+    except Exception as error:
+        db.session.rollback()
+        log.exception("alert.unwritten", message=message.id)
+        _give_back(message, now, f"it cannot be written: {error!r}")
+        return None
+    # Ends the reading: no transaction stays open while the server takes its time.
+    db.session.commit()
+    return mail
+
+
+def _mark_sent(message: AlertMessage, now: datetime, subject: str) -> None:
+    begin_write()
+    mine = Alert.message_id == message.id
+    _run(update(Alert).where(mine).values(sent_at=now))
+    told = mine & (Alert.state == _WAITING)
+    _run(update(Alert).where(told).values(state=AlertState.SENT.value))
+    values = {"state": MessageState.SENT.value, "sent_at": now, "subject": subject}
+    _write(message, attempts=message.attempts + 1, next_try_at=None, last_error="", **values)
+    db.session.commit()
+    log.info("alert.sent", message=message.id, recipient=message.recipient)
+
+
+def _give_back(message: AlertMessage, now: datetime, error: str) -> None:
+    """It was not taken: what it was to say is free for the next try."""
+    begin_write()
+    waiting = (Alert.message_id == message.id) & (Alert.state == _WAITING)
+    _run(update(Alert).where(waiting).values(message_id=None))
+    _try_again(message, now, error, state=MessageState.OPEN.value)
+    db.session.commit()
+
+
+def _keep(message: AlertMessage, now: datetime, error: str) -> None:
+    """It may have been taken: it will be sent again just as it is."""
+    begin_write()
+    _try_again(message, now, error, state=MessageState.HANDED_OVER.value)
+    db.session.commit()
+
+
+def _try_again(message: AlertMessage, now: datetime, error: str, **values: Any) -> None:
+    attempts = message.attempts + 1
+    values.update(attempts=attempts, next_try_at=now + retry_after(attempts), last_error=error)
+    _write(message, **values)
+
+
+def _put_off(now: datetime, error: BackupmonError) -> None:
+    """The server is dead: all that was due is put off together."""
+    begin_write(alone=_ALONE)
+    clock, me = database_now(), this_process()
+    query = select(AlertMessage).where(AlertMessage.state.in_(_UNSENT))
+    for message in db.session.scalars(query.execution_options(populate_existing=True)):
+        if may_try(message.next_try_at, now) and is_void(message, me, clock):
+            _try_again(message, now, error.message)
+    db.session.commit()
+
+
+def _note_down(error: BackupmonError) -> None:
+    """Begin or renew the server condition."""
+    begin_write(alone=_ALONE)
+    now = datetime.now(UTC)
+    known = _condition()
+    if known is None:
+        known = ServerCondition(
+            code=MAIL_DOWN, subject="mail", seen_by=SeenBy.DELIVERY.value, started_at=now
+        )
+        db.session.add(known)
+    known.message, known.hint, known.last_seen_at = error.message, error.hint, now
+    db.session.commit()
+
+
+def _note_up() -> None:
+    """End the condition; what was put off for its sake is due at once."""
+    if _condition() is None:
+        return
+    begin_write(alone=_ALONE)
+    known = _condition()
+    if known is not None:
+        known.ended_at = datetime.now(UTC)
+        log.info("condition.ended", code=MAIL_DOWN, subject="mail")
+    _run(update(AlertMessage).where(AlertMessage.state.in_(_UNSENT)).values(next_try_at=None))
+    db.session.commit()
+
+
+def _condition() -> ServerCondition | None:
+    query = select(ServerCondition).where(
+        ServerCondition.code == MAIL_DOWN, ServerCondition.ended_at.is_(None)
+    )
+    return db.session.scalar(query)
+
+
+def retry_alerts(recipients: Iterable[str] = ()) -> int:
+    """Let messages that wait for their next try be due at once; gives how many there are.
+
+    Parameters
+    ----------
+    recipients:
+        Whose; none means everybody's.
+    """
+    begin_write(alone=_ALONE)
+    query = select(AlertMessage).where(AlertMessage.state.in_(_UNSENT))
+    keys = [address.lower() for address in recipients]
+    if keys:
+        query = query.where(AlertMessage.recipient_key.in_(keys))
+    found = db.session.scalars(query).all()
+    for message in found:
+        message.next_try_at = None
+    db.session.commit()
+    return len(found)
+
+
+def _write(message: AlertMessage, **values: Any) -> None:
+    """Write to a message and give up its lease."""
+    free = {"lease_host": None, "lease_pid": None, "lease_process_start": None}
+    statement = update(AlertMessage).where(AlertMessage.id == message.id)
+    _run(statement.values(lease_until=None, **free, **values))
+
+
+def _run(statement: Any) -> None:
+    db.session.execute(statement.execution_options(synchronize_session=False))

@@ -1,0 +1,239 @@
+"""What a mail says, before it is written out: like things told together, the worst first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from flask_babel import format_datetime, gettext, lazy_gettext, ngettext
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload
+
+from backupmon.core.alert_policy import AlertKind, urgency
+from backupmon.core.culprit import Culprit, diagnose
+from backupmon.core.findings import Finding
+from backupmon.core.statuses import Status
+from backupmon.core.text import clean, one_line
+from backupmon.core.words import short_hash
+from backupmon.extensions import db
+from backupmon.language.phrases import say
+from backupmon.language.wording import say_age, say_size
+from backupmon.models import Alert, BackupEntry, ExpectedBackupJob, StoredBackup, StoredState
+
+#: What an agent says may be long; the page has the rest.
+_MOST_SAID = 600
+_BATCH = 500
+
+STATUS_WORDS = {
+    Status.MISSING: lazy_gettext("MISSING"),
+    Status.FAILED: lazy_gettext("FAILED"),
+    Status.TRANSFER_INTEGRITY_FAILED: lazy_gettext("BROKEN IN TRANSFER"),
+    Status.HASH_MISMATCH: lazy_gettext("ODD CONTENT"),
+}
+_SUSPECTS = {
+    Culprit.AGENT: lazy_gettext("the agent"),
+    Culprit.LINE: lazy_gettext("the line"),
+    Culprit.SERVER: lazy_gettext("this server"),
+    Culprit.SCHEDULE: lazy_gettext("what the job expects"),
+}
+#: How a paragraph is coloured.
+_TONES = {AlertKind.WARNING: "odd", AlertKind.RECOVERY: "good", AlertKind.SERVER_OVER: "good"}
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One of those that a paragraph is about."""
+
+    name: str
+    facts: tuple[tuple[str, str], ...]
+    link: str | None
+
+
+@dataclass(slots=True)
+class Paragraph:
+    """What is to be said of one agent's databases, or of the server, at once."""
+
+    kind: AlertKind
+    tone: str
+    agent: str
+    place: str
+    #: The status in words, and since when.
+    status: str
+    since: str
+    facts: tuple[tuple[str, str], ...]
+    order: tuple[int, int]
+    databases: list[Database] = field(default_factory=list)
+
+    @property
+    def headline(self) -> str:
+        """What happened, to how many."""
+        if not self.databases:
+            return self.status
+        if len(self.databases) == 1:
+            name = self.databases[0].name
+        else:
+            name = ngettext("%(num)d database", "%(num)d databases", len(self.databases))
+        return f"{name}: {self.status}{self.since}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What paragraphs are made of, read at once."""
+
+    alerts: Sequence[Alert]
+    #: The last good copy of each job.
+    copies: dict[int, StoredBackup]
+
+
+def read_alerts(message_id: int) -> Reading:
+    """The alerts of a message with all that they are about, in three queries."""
+    query = (
+        select(Alert)
+        .where(Alert.message_id == message_id)
+        .options(joinedload(Alert.entry), joinedload(Alert.job), joinedload(Alert.condition))
+        .order_by(Alert.id)
+        .execution_options(populate_existing=True)
+    )
+    alerts = db.session.scalars(query).all()
+    return Reading(alerts, _copies(sorted({a.job_id for a in alerts if a.job_id is not None})))
+
+
+def _copies(job_ids: list[int]) -> dict[int, StoredBackup]:
+    found: dict[int, StoredBackup] = {}
+    for start in range(0, len(job_ids), _BATCH):
+        query = (
+            select(StoredBackup)
+            .where(
+                StoredBackup.expected_job_id.in_(job_ids[start : start + _BATCH]),
+                StoredBackup.state == StoredState.STORED.value,
+            )
+            .order_by(StoredBackup.report_end_at)
+        )
+        found.update((copy.expected_job_id, copy) for copy in db.session.scalars(query))
+    return found
+
+
+def paragraphs(reading: Reading, now: datetime, base_url: str | None) -> list[Paragraph]:
+    """What is to be said, the worst first; alike things of one agent are one paragraph."""
+    found: dict[object, Paragraph] = {}
+    for alert in _newest_of_each(reading.alerts):
+        if alert.condition is not None:
+            made = _of_server(alert)
+            found[alert.id] = made
+        elif alert.job is not None:
+            made = _of_job(alert, alert.job)
+            key = made.kind, made.agent, made.status, made.since, made.facts
+            place = found.setdefault(key, made)
+            place.databases.append(_database(alert, alert.job, reading, now, base_url))
+    return sorted(found.values(), key=lambda one: (one.order, one.agent))
+
+
+def _newest_of_each(alerts: Sequence[Alert]) -> list[Alert]:
+    """Of each job only the newest trouble, and only its end where both are here."""
+    newest: dict[object, Alert] = {}
+    for alert in alerts:
+        about = ("job", alert.job_id) if alert.job_id else ("server", alert.condition_id)
+        newest[about] = alert
+    return sorted(newest.values(), key=lambda alert: alert.id)
+
+
+def _of_server(alert: Alert) -> Paragraph:
+    assert alert.condition is not None
+    kind, condition = AlertKind(alert.kind), alert.condition
+    facts = [(gettext("Since"), _moment(condition.started_at))]
+    if condition.ended_at is not None:
+        facts.append((gettext("Until"), _moment(condition.ended_at)))
+    elif condition.hint:
+        facts.append((gettext("Next step"), one_line(condition.hint, _MOST_SAID)))
+    return Paragraph(
+        kind,
+        _TONES.get(kind, "bad"),
+        "",
+        gettext("This server"),
+        one_line(condition.message, _MOST_SAID),
+        "",
+        tuple(facts),
+        urgency(kind, None),
+    )
+
+
+def _of_job(alert: Alert, job: ExpectedBackupJob) -> Paragraph:
+    kind = AlertKind(alert.kind)
+    status = Status(alert.status or Status.FAILED)
+    over = kind is AlertKind.RECOVERY
+    word = gettext("all is well again") if over else str(STATUS_WORDS.get(status, status.value))
+    return Paragraph(
+        kind,
+        _TONES.get(kind, "bad"),
+        one_line(job.agent_id_responsible),
+        ", ".join(one_line(p) for p in (job.company_name, job.city, job.neighborhood) if p),
+        word,
+        "" if over else _since(alert),
+        () if over or alert.entry is None else _advice(alert.entry),
+        urgency(kind, status),
+    )
+
+
+def _since(alert: Alert) -> str:
+    entry = alert.entry
+    if entry is None:
+        return ""
+    missing = alert.status == Status.MISSING.value
+    moment = entry.cycle_deadline_at if missing else entry.report_end_at or entry.cycle_due_at
+    words = [gettext("since %(moment)s", moment=_moment(moment))]
+    if alert.answered_at is not None:
+        words.append(gettext("(over by now)"))
+    return " " + " ".join(words)
+
+
+def _advice(entry: BackupEntry) -> tuple[tuple[str, str], ...]:
+    found = diagnose([Finding.from_dict(f) for f in entry.findings])
+    if found is None:
+        return ()
+    facts = []
+    if found.suspects:
+        suspects = ", ".join(str(_SUSPECTS[one]) for one in found.suspects)
+        facts.append((gettext("Look first at"), suspects))
+    facts.append((gettext("Likely cause"), one_line(say(found.cause), _MOST_SAID)))
+    facts.append((gettext("Next step"), one_line(say(found.next_step), _MOST_SAID)))
+    return tuple(facts)
+
+
+def _database(
+    alert: Alert, job: ExpectedBackupJob, reading: Reading, now: datetime, base_url: str | None
+) -> Database:
+    facts: list[tuple[str, str]] = []
+    entry = alert.entry
+    if entry is not None and alert.kind != AlertKind.RECOVERY.value:
+        facts += _said(entry)
+        facts += _measured(entry)
+    facts.append((gettext("Last good copy"), _copy_words(reading.copies.get(job.id), now)))
+    link = f"{base_url}/jobs/{job.id}" if base_url else None
+    return Database(one_line(job.database_name), tuple(facts), link)
+
+
+def _said(entry: BackupEntry) -> list[tuple[str, str]]:
+    """The agent's own words."""
+    words = [entry.agent_transfer_error_message, entry.agent_logs_summary]
+    said = "\n".join(clean(word, _MOST_SAID).strip() for word in words if word)
+    return [(str(gettext("The agent said")), said)] if said else []
+
+
+def _measured(entry: BackupEntry) -> list[tuple[str, str]]:
+    size, sha256 = entry.server_calculated_staged_size, entry.server_calculated_staged_hash
+    if size is None:
+        return []
+    measured = say_size(size) + (f", SHA-256 {short_hash(sha256)}…" if sha256 else "")
+    return [(gettext("The server measured"), measured)]
+
+
+def _copy_words(copy: StoredBackup | None, now: datetime) -> str:
+    if copy is None:
+        return str(gettext("none yet"))
+    age = say_age(now - copy.report_end_at)
+    return f"{_moment(copy.report_end_at)} ({age}), {say_size(copy.size)}"
+
+
+def _moment(moment: datetime) -> str:
+    return str(format_datetime(moment, "d MMM y, HH:mm"))

@@ -1,0 +1,367 @@
+"""What arrives by mail: each thing once, whatever happens on the way."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+import trustme
+from pydantic import SecretStr
+from sqlalchemy import select
+
+from backupmon.config import Settings
+from backupmon.extensions import db
+from backupmon.models import Alert, AlertMessage
+from backupmon.services.delivery import deliver_alerts
+from tests.integration.conftest import NOON, World, at
+from tests.integration.mailbox import Mailbox, free_port, running, text_of
+from tests.integration.scan_process import run_to_end, start_scan
+from tests.integration.site import dump_of, section
+
+OPS = "ops@x.org"
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    with running(Mailbox(free_port())) as box:
+        yield box
+
+
+@pytest.fixture
+def settings(settings_on_each: Settings, mailbox: Mailbox) -> Settings:
+    """Somebody to tell of everything, and a server that takes it."""
+    return with_mail(settings_on_each, mailbox.port)
+
+
+def with_mail(settings: Settings, port: int) -> Settings:
+    wanted = {
+        "mail_server": "127.0.0.1",
+        "mail_port": port,
+        "mail_default_sender": "Backups <backups@x.org>",
+        "alert_recipients": OPS,
+        "base_url": "https://backups.x.org",
+    }
+    return settings.model_copy(update=wanted)
+
+
+def states() -> list[str]:
+    db.session.rollback()
+    db.session.expire_all()
+    return [alert.state for alert in db.session.scalars(select(Alert).order_by(Alert.id))]
+
+
+def messages() -> list[AlertMessage]:
+    db.session.rollback()
+    db.session.expire_all()
+    return list(db.session.scalars(select(AlertMessage).order_by(AlertMessage.id)))
+
+
+def silent_site(world: World, databases: int, agent: str = "acme") -> list[str]:
+    names = [f"{agent}db{number}" for number in range(databases)]
+    for name in names:
+        world.job(name, agent=agent)
+    return names
+
+
+def test_a_site_falls_silent_and_comes_back(world: World, mailbox: Mailbox) -> None:
+    names = silent_site(world, 20)
+    world.scan(at(12, 31))
+    (first,) = mailbox.take()
+    assert first["Subject"].startswith("20 problems: acme: acmedb0 MISSING since 3 Mar 2031, 12:30")
+    assert first["Subject"].endswith("17 more")
+    assert first["To"] == OPS
+    assert all(name in text_of(first) and name in text_of(first, "html") for name in names)
+
+    for minutes in (45, 59):
+        world.scan(at(12, minutes))
+    world.scan(at(20))
+    assert mailbox.take() == []
+
+    world.scan(at(12, 31, days=1))
+    (second,) = mailbox.take()
+
+    world.site().deliver(at(12, days=2), **dict.fromkeys(names, "well"))
+    world.scan(at(12, 1, days=2))
+    (recovery,) = mailbox.take()
+    assert recovery["Subject"].startswith("Recovered: acme: acmedb0, acmedb1")
+    assert recovery["In-Reply-To"] == second["Message-ID"]
+    assert recovery["References"].split() == [first["Message-ID"], second["Message-ID"]]
+
+
+def test_a_server_that_is_down_for_six_scans_gets_one_mail_when_it_is_back(
+    world: World, mailbox: Mailbox
+) -> None:
+    dead = World(world.app, with_mail(world.settings, free_port()))
+    silent_site(world, 3)
+    for scan in range(6):
+        result = dead.scan(at(12, 31) + scan * timedelta(minutes=15))
+        assert [c["code"] for c in result.conditions] == []
+        assert dead.conditions() == {"mail.down": "mail"}
+    assert set(states()) == {"waiting"}
+    world.scan(at(15))
+    assert len(mailbox.take()) == 1
+    assert set(states()) == {"sent"}
+    assert world.conditions() == {}
+    world.scan(at(16))
+    assert mailbox.take() == []
+
+
+def test_tries_are_spaced_by_the_scans_clock_and_at_most_an_hour_apart(world: World) -> None:
+    dead = World(world.app, with_mail(world.settings, free_port()))
+    silent_site(world, 1)
+    tried = []
+    for minutes in range(0, 12 * 60, 5):
+        before = messages()[0].attempts if messages() else 0
+        moment = at(12, 31) + timedelta(minutes=minutes)
+        deliver_alerts(dead.settings, moment) if minutes else dead.scan(moment)
+        if messages()[0].attempts > before:
+            tried.append(minutes)
+    gaps = [b - a for a, b in pairwise(tried)]
+    assert gaps[:4] == [5, 10, 20, 40]
+    assert set(gaps[4:]) == {60}
+
+
+def test_what_has_waited_for_more_than_three_days_is_never_sent(
+    world: World, mailbox: Mailbox
+) -> None:
+    job = world.job()
+    nobody = World(world.app, world.settings.model_copy(update={"mail_server": None}))
+    nobody.scan(at(12, 31))
+    world.get(job)
+    deliver_alerts(world.settings, at(12, 32, days=3))
+    assert states() == ["expired"]
+    assert mailbox.take() == []
+
+
+def test_a_refused_recipient_fails_alone(world: World, mailbox: Mailbox) -> None:
+    mailbox.refused = {"gone@x.org"}
+    world.job(notification_recipients="gone@x.org, ann@x.org")
+    world.scan(at(12, 31))
+    assert {address for address, _ in mailbox.arrived} == {"ann@x.org", OPS}
+    (failed,) = [m for m in messages() if m.state == "open"]
+    assert failed.recipient == "gone@x.org"
+    assert failed.last_error == "550 5.1.1 no such person here"
+    assert world.conditions() == {}
+    mailbox.take()
+    mailbox.refused = set()
+    world.scan(at(13, 1))
+    assert [address for address, _ in mailbox.arrived] == ["gone@x.org"]
+
+
+def test_further_problems_of_an_agent_are_gathered_for_an_hour(
+    world: World, mailbox: Mailbox
+) -> None:
+    world.job("shop")
+    world.job("crm", schedule="15 12 * * *")
+    world.job("other", agent="bolt", schedule="20 12 * * *")
+    world.scan(at(12, 31))
+    assert mailbox.subjects() == ["1 problem: acme: shop MISSING since 3 Mar 2031, 12:30"]
+    world.scan(at(12, 46))
+    assert mailbox.subjects() == []
+    # News of another agent go out at once, and take along what was gathered.
+    world.scan(at(12, 51))
+    (subject,) = mailbox.subjects()
+    assert "acme: crm MISSING" in subject
+    assert "bolt: other MISSING" in subject
+
+
+def test_what_is_gathered_goes_out_after_an_hour(world: World, mailbox: Mailbox) -> None:
+    world.job("shop")
+    world.job("crm", schedule="15 12 * * *")
+    for hour, minute in ((12, 31), (12, 46), (13, 30)):
+        world.scan(at(hour, minute))
+    assert len(mailbox.take()) == 1
+    world.scan(at(13, 31))
+    assert mailbox.subjects() == ["1 problem: acme: crm MISSING since 3 Mar 2031, 12:45"]
+
+
+def test_a_job_that_is_paused_before_the_mail_goes_out_is_not_told_of(
+    world: World, mailbox: Mailbox
+) -> None:
+    job = world.job()
+    nobody = World(world.app, world.settings.model_copy(update={"mail_server": None}))
+    nobody.scan(at(12, 31))
+    world.get(job).is_active = False
+    db.session.commit()
+    deliver_alerts(world.settings, at(12, 32))
+    assert mailbox.take() == []
+    assert states() == ["withdrawn"]
+
+
+def test_a_server_that_hangs_up_before_it_answers_gets_the_same_mail_again(
+    world: World, mailbox: Mailbox
+) -> None:
+    world.job()
+    mailbox.hangs_up = True
+    world.scan(at(12, 31))
+    (first,) = mailbox.take()
+    assert states() == ["waiting"]
+    world.scan(at(12, 46))
+    (second,) = mailbox.take()
+    assert first["Message-ID"] == second["Message-ID"]
+    assert first["Date"] == second["Date"]
+    assert states() == ["sent"]
+
+
+def test_killed_between_send_and_mark_it_is_told_twice_at_most_and_never_lost(
+    world: World, mailbox: Mailbox
+) -> None:
+    silent_site(world, 2)
+    code = run_to_end(
+        world.settings, ["--as-of", at(12, 31).isoformat()], {"delivery.sent": "kill"}
+    )
+    assert code == -9
+    (first,) = mailbox.take()
+    assert run_to_end(world.settings, ["--as-of", at(12, 46).isoformat()]) == 0
+    (second,) = mailbox.take()
+    assert first["Message-ID"] == second["Message-ID"]
+    assert run_to_end(world.settings, ["--as-of", at(13, 1).isoformat()]) == 0
+    assert mailbox.take() == []
+
+
+def test_names_of_enemies_change_neither_headers_nor_html(world: World, mailbox: Mailbox) -> None:
+    job = world.job()
+    site = world.site()
+    words = "<script>alert(1)</script>\r\nBcc: eve@x.org\r\n\r\n\x1b[31mred\u202e"
+    section_ = section(b"x", "shop.sql.gz", TRANSFER__status=False, TRANSFER__error_message=words)
+    row = world.get(job)
+    row.company_name = "Acme\r\nBcc: eve@x.org <b>"
+    db.session.commit()
+    site.report(NOON, {"shop": section_})
+    world.scan(at(12, 1))
+    (mail,) = mailbox.take()
+    assert mail["Bcc"] is None
+    assert "<script>" not in text_of(mail, "html")
+    assert "<b>" not in text_of(mail, "html")
+    assert "&lt;script&gt;" in text_of(mail, "html")
+    assert "\x1b" not in text_of(mail)
+
+
+def test_a_mail_tells_what_happened_and_what_to_do(world: World, mailbox: Mailbox) -> None:
+    job = world.job()
+    site = world.site()
+    site.deliver(NOON, shop="first")
+    world.scan(at(12, 1))
+    site.put("shop.sql.gz", dump_of("second")[:-5])
+    site.report(at(12, days=1), {"shop": section(dump_of("second"), "shop.sql.gz")})
+    world.scan(at(12, 40, days=1))
+    (mail,) = mailbox.take()
+    assert "shop BROKEN IN TRANSFER since 4 Mar 2031, 12:00" in mail["Subject"]
+    said = text_of(mail)
+    assert "Look first at: the line" in said
+    assert "the transfer was cut" in said
+    assert "Next step: " in said
+    assert "The server measured: " in said
+    assert "Last good copy: 3 Mar 2031, 12:00 (24" in said
+    assert f"https://backups.x.org/jobs/{job}" in said
+    assert mail["Auto-Submitted"] == "auto-generated"
+
+
+def test_mails_are_in_the_language_of_the_setting(world: World, mailbox: Mailbox) -> None:
+    world.job()
+    french = World(world.app, world.settings.model_copy(update={"language": "fr"}))
+    french.scan(at(12, 31))
+    (mail,) = mailbox.take()
+    assert mail["Subject"] == "1 problème: acme: shop MANQUANTE depuis le 3 mars 2031, 12:30"
+    assert "Cause probable: L’agent n’a pas donné signe de vie" in text_of(mail)
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> trustme.CA:
+    return trustme.CA()
+
+
+def certified(authority: trustme.CA, name: str) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert(name).configure_cert(context)
+    return context
+
+
+def secret(world: World, port: int) -> World:
+    update = {
+        "mail_port": port,
+        "mail_server": "localhost",
+        "mail_use_tls": True,
+        "mail_username": "ann",
+        "mail_password": SecretStr("hush-hush"),
+    }
+    return World(world.app, world.settings.model_copy(update=update))
+
+
+def test_a_certificate_that_is_believed_encrypts_mail_and_log_in(
+    world: World, authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    world.job()
+    box = Mailbox(free_port())
+    with running(box, certified(authority, "localhost"), ("ann", "hush-hush")):
+        secret(world, box.port).scan(at(12, 31))
+    assert box.tls == [True]
+    assert states() == ["sent"]
+
+
+@pytest.mark.parametrize("wrong", ["unknown authority", "other name"])
+def test_a_certificate_that_is_not_believed_gets_neither_mail_nor_password(
+    world: World,
+    authority: trustme.CA,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    wrong: str,
+) -> None:
+    if wrong == "other name":
+        authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    name = "elsewhere.test" if wrong == "other name" else "localhost"
+    world.job()
+    box = Mailbox(free_port())
+    with running(box, certified(authority, name), ("ann", "hush-hush")):
+        secret(world, box.port).scan(at(12, 31))
+    assert box.arrived == []
+    assert states() == ["waiting"]
+    (message,) = messages()
+    assert "certificate verify failed" in message.last_error
+    assert "hush" not in message.last_error
+
+
+def test_a_server_without_starttls_gets_nothing(world: World, mailbox: Mailbox) -> None:
+    world.job()
+    secret(world, mailbox.port).scan(at(12, 31))
+    assert mailbox.arrived == []
+    assert "mail.down" in world.conditions()
+
+
+def test_two_that_deliver_two_hundred_alerts_send_each_once(world: World, mailbox: Mailbox) -> None:
+    people = ", ".join(f"p{number}@x.org" for number in range(50))
+    for number in range(4):
+        world.job(f"db{number}", agent=f"a{number}", notification_recipients=people)
+    quiet = world.settings.model_copy(update={"mail_server": None, "alert_recipients": None})
+    World(world.app, quiet).scan(at(12, 31))
+    assert states() == ["waiting"] * 200
+    both = [
+        start_scan(world.settings, ["--as-of", at(12, 32).isoformat(), "--agent", agent])
+        for agent in ("a0", "a1")
+    ]
+    for process in both:
+        process.join(60)
+    assert set(states()) == {"sent"}
+    assert sorted(address for address, _ in mailbox.arrived) == sorted(people.split(", "))
+
+
+def test_scans_end_well_whatever_becomes_of_the_mail(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.job()
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr("backupmon.services.mails.subject_of", broken)
+    result = world.app.test_cli_runner().invoke(args=["scan", "--as-of", at(12, 31).isoformat()])
+    assert result.exit_code == 0
+    assert states() == ["waiting"]
+    assert "it cannot be written" in messages()[0].last_error
