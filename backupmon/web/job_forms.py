@@ -152,12 +152,14 @@ def _said(values: dict[str, str]) -> dict[str, str]:
 
 
 def _sent() -> dict[str, str]:
-    return {name: request.form.get(name, "") for name in (*FIELDS, *_SAID)}
+    """What was sent. A field that the form did not bear keeps its value, and so is left out."""
+    fields = {name: request.form[name] for name in FIELDS if name in request.form}
+    return {**fields, **{name: request.form.get(name, "") for name in _SAID}}
 
 
 def _fields(values: Mapping[str, str]) -> dict[str, object]:
     """The job's fields; the schedule from days and time where that is how it is said."""
-    fields: dict[str, object] = {name: values[name] for name in FIELDS}
+    fields: dict[str, object] = {name: values[name] for name in FIELDS if name in values}
     if values["by"] == "days":
         chosen = weekly([day for day in DAYS if values[day]], values["time"])
         fields["schedule"] = chosen.cron() if chosen else ""

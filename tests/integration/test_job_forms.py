@@ -110,6 +110,17 @@ def test_a_job_is_edited_and_its_copy_is_a_new_one(world: World, operator: Brows
     assert operator.get("/jobs/new?copy=99").status_code == 404
 
 
+def test_a_field_that_the_form_did_not_bear_keeps_its_value(
+    world: World, operator: Browser
+) -> None:
+    operator.send("/jobs/new", **NEW, alert_when="first_of_run", alert_reminders="weekly")
+    (job,) = jobs()
+    assert 'value="weekly" selected' in operator.get(f"/jobs/{job.id}/edit").text
+    operator.send(f"/jobs/{job.id}/edit", **{**NEW, "city": "Kribi"}, version="1")
+    (job,) = jobs()
+    assert (job.city, job.alert_when, job.alert_reminders) == ("Kribi", "first_of_run", "weekly")
+
+
 def test_of_two_who_edit_at_once_the_second_is_told_and_loses_nothing(
     world: World, client_as: ClientAs
 ) -> None:
