@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from flask_babel import format_datetime, gettext, lazy_gettext, ngettext
+from flask_babel import format_datetime, gettext, lazy_gettext, ngettext, pgettext, to_user_timezone
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
 
@@ -61,6 +61,7 @@ class Paragraph:
     #: The status in words, and since when.
     status: str
     since: str
+    since_short: str
     facts: tuple[tuple[str, str], ...]
     order: tuple[int, int]
     databases: list[Database] = field(default_factory=list)
@@ -74,7 +75,7 @@ class Paragraph:
             name = self.databases[0].name
         else:
             name = ngettext("%(num)d database", "%(num)d databases", len(self.databases))
-        return f"{name}: {self.status}{self.since}"
+        return name + colon() + self.status + self.since
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ def paragraphs(reading: Reading, now: datetime, base_url: str | None) -> list[Pa
             made = _of_server(alert)
             found[alert.id] = made
         elif alert.job is not None:
-            made = _of_job(alert, alert.job)
+            made = _of_job(alert, alert.job, now)
             key = made.kind, made.agent, made.status, made.since, made.facts
             place = found.setdefault(key, made)
             place.databases.append(_database(alert, alert.job, reading, now, base_url))
@@ -141,6 +142,7 @@ def _newest_of_each(alerts: Sequence[Alert]) -> list[Alert]:
 def _of_server(alert: Alert) -> Paragraph:
     assert alert.condition is not None
     kind, condition = AlertKind(alert.kind), alert.condition
+    message = one_line(condition.message, _MOST_SAID)
     facts = [(gettext("Since"), _moment(condition.started_at))]
     if condition.ended_at is not None:
         facts.append((gettext("Until"), _moment(condition.ended_at)))
@@ -151,14 +153,15 @@ def _of_server(alert: Alert) -> Paragraph:
         _TONES.get(kind, "bad"),
         "",
         gettext("This server"),
-        one_line(condition.message, _MOST_SAID),
+        gettext("over: %(what)s", what=message) if kind is AlertKind.SERVER_OVER else message,
+        "",
         "",
         tuple(facts),
         urgency(kind, None),
     )
 
 
-def _of_job(alert: Alert, job: ExpectedBackupJob) -> Paragraph:
+def _of_job(alert: Alert, job: ExpectedBackupJob, now: datetime) -> Paragraph:
     kind = AlertKind(alert.kind)
     status = Status(alert.status or Status.FAILED)
     over = kind is AlertKind.RECOVERY
@@ -169,22 +172,38 @@ def _of_job(alert: Alert, job: ExpectedBackupJob) -> Paragraph:
         one_line(job.agent_id_responsible),
         ", ".join(one_line(p) for p in (job.company_name, job.city, job.neighborhood) if p),
         word,
-        "" if over else _since(alert),
+        "" if over else _since(alert, "d MMM y, HH:mm"),
+        "" if over else _since(alert, _short_pattern(alert, now)),
         () if over or alert.entry is None else _advice(alert.entry),
         urgency(kind, status),
     )
 
 
-def _since(alert: Alert) -> str:
-    entry = alert.entry
-    if entry is None:
+def _since(alert: Alert, pattern: str) -> str:
+    moment = _began(alert)
+    if moment is None:
         return ""
-    missing = alert.status == Status.MISSING.value
-    moment = entry.cycle_deadline_at if missing else entry.report_end_at or entry.cycle_due_at
-    words = [gettext("since %(moment)s", moment=_moment(moment))]
+    words = [gettext("since %(moment)s", moment=format_datetime(moment, pattern))]
     if alert.answered_at is not None:
         words.append(gettext("(over by now)"))
     return " " + " ".join(words)
+
+
+def _began(alert: Alert) -> datetime | None:
+    entry = alert.entry
+    if entry is None:
+        return None
+    if alert.status == Status.MISSING.value:
+        return entry.cycle_deadline_at
+    return entry.report_end_at or entry.cycle_due_at
+
+
+def _short_pattern(alert: Alert, now: datetime) -> str:
+    """A time of today needs no date."""
+    moment = _began(alert)
+    if moment is None:
+        return ""
+    return "HH:mm" if to_user_timezone(moment).date() == to_user_timezone(now).date() else "d MMM"
 
 
 def _advice(entry: BackupEntry) -> tuple[tuple[str, str], ...]:
@@ -233,6 +252,11 @@ def _copy_words(copy: StoredBackup | None, now: datetime) -> str:
         return str(gettext("none yet"))
     age = say_age(now - copy.report_end_at)
     return f"{_moment(copy.report_end_at)} ({age}), {say_size(copy.size)}"
+
+
+def colon() -> str:
+    """As the language sets it after a name."""
+    return str(pgettext("punctuation", ": "))
 
 
 def _moment(moment: datetime) -> str:

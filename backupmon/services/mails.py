@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
+from email import policy
+from email.message import EmailMessage
+from email.utils import format_datetime
 from itertools import groupby
 
 from flask import render_template
@@ -12,18 +16,41 @@ from flask_mail import Message
 from sqlalchemy import select
 
 from backupmon.config import Settings
-from backupmon.core.alert_policy import TROUBLES, AlertKind
+from backupmon.core.alert_policy import AlertKind
 from backupmon.core.text import one_line
 from backupmon.extensions import db
 from backupmon.models import Alert, AlertMessage, AlertRecipient, AlertState
-from backupmon.services.letters import Paragraph, paragraphs, read_alerts
+from backupmon.services.letters import Paragraph, colon, paragraphs, read_alerts
 
+#: Nothing on the way need understand more than ASCII.
+_POLICY = policy.SMTP.clone(cte_type="7bit")
+#: Where no word needs encoding, folding would only add spaces that clients show.
+_UNFOLDED = _POLICY.clone(max_line_length=998)
 #: What phones show of a subject, and some more.
 _SUBJECT = 160
 _MOST_NAMED = 3
+_SERVER_WORDS = 60
 #: A thread has one beginning; some clients want to see more of it.
 _MOST_REFERENCES = 20
-_BAD = (*TROUBLES, AlertKind.SERVER)
+_BAD = (AlertKind.PROBLEM, AlertKind.REMINDER, AlertKind.SERVER)
+
+
+class Mail(Message):
+    """Flask-Mail's message, put together by the standard library, which folds headers well."""
+
+    def _message(self) -> EmailMessage:  # type: ignore[override]
+        mail = EmailMessage(policy=_UNFOLDED if self.subject.isascii() else _POLICY)
+        mail["Subject"] = self.subject
+        mail["From"] = str(self.sender)
+        mail["To"] = ", ".join(str(address) for address in self.recipients)
+        mail["Date"] = format_datetime(datetime.fromtimestamp(self.date or time.time(), UTC))
+        mail["Message-ID"] = self.msgId
+        for name, value in (self.extra_headers or {}).items():
+            mail[name] = value
+        mail.set_content(self.body or "", cte="quoted-printable")
+        if self.html:
+            mail.add_alternative(self.html, subtype="html", cte="quoted-printable")
+        return mail
 
 
 def compose(settings: Settings, message: AlertMessage, now: datetime) -> Message:
@@ -47,8 +74,9 @@ def compose(settings: Settings, message: AlertMessage, now: datetime) -> Message
             "paragraphs": said,
             "base_url": settings.base_url,
             "zone": str(get_timezone()),
+            "colon": colon(),
         }
-        mail = Message(
+        mail = Mail(
             subject=subject,
             recipients=[message.recipient],
             body=render_template("emails/alerts.txt", **values),
@@ -64,7 +92,7 @@ def compose_trial(settings: Settings, recipient: str) -> Message:
     """A mail that says that mails arrive."""
     with force_locale(language_of(settings, recipient.lower())):
         subject = gettext("backupmon: this mail arrived")
-        return Message(
+        return Mail(
             subject=subject,
             recipients=[recipient],
             body=gettext("Alerts of backups will reach you at this address.") + "\n",
@@ -86,10 +114,10 @@ def subject_of(said: Sequence[Paragraph]) -> str:
     told: list[str] = []
     if bad:
         counted = ngettext("%(num)d problem", "%(num)d problems", _count(bad))
-        told.append(f"{counted}: {_named(bad)}")
+        told.append(counted + colon() + _named(bad))
     if odd:
         counted = ngettext("%(num)d warning", "%(num)d warnings", _count(odd))
-        told.append(counted if bad else f"{counted}: {_named(odd)}")
+        told.append(counted if bad else counted + colon() + _named(odd))
     if good:
         counted = ngettext("%(num)d recovery", "%(num)d recoveries", _count(good))
         told.append(counted if bad or odd else gettext("Recovered: %(names)s", names=_named(good)))
@@ -114,20 +142,20 @@ def _named(said: Sequence[Paragraph]) -> str:
     """Whom it concerns, by agent, as far as a line goes."""
     parts: list[str] = []
     for agent, group in groupby(said, key=lambda one: one.agent):
-        names = [name for one in group for name in _names_in(one)]
-        shown = names[:_MOST_NAMED]
-        if len(names) > len(shown):
-            shown.append(gettext("%(count)d more", count=len(names) - _MOST_NAMED))
-        parts.append((f"{agent}: " if agent else "") + ", ".join(shown))
+        told = ", ".join(_in_short(one) for one in group)
+        parts.append(agent + colon() + told if agent else told)
     return "; ".join(parts)
 
 
-def _names_in(one: Paragraph) -> list[str]:
+def _in_short(one: Paragraph) -> str:
     if not one.databases:
-        return [one.status]
-    if one.kind is AlertKind.RECOVERY:
-        return [database.name for database in one.databases]
-    return [f"{database.name} {one.status}{one.since}" for database in one.databases]
+        return one_line(one.status, _SERVER_WORDS)
+    names = [database.name for database in one.databases]
+    more = len(names) - _MOST_NAMED
+    if more > 0:
+        names[_MOST_NAMED:] = [ngettext("%(num)d more", "%(num)d more", more)]
+    status = "" if one.kind is AlertKind.RECOVERY else f" {one.status}{one.since_short}"
+    return ", ".join(names) + status
 
 
 def _answered(alerts: Sequence[Alert]) -> list[str]:

@@ -71,8 +71,8 @@ def test_a_site_falls_silent_and_comes_back(world: World, mailbox: Mailbox) -> N
     names = silent_site(world, 20)
     world.scan(at(12, 31))
     (first,) = mailbox.take()
-    assert first["Subject"].startswith("20 problems: acme: acmedb0 MISSING since 3 Mar 2031, 12:30")
-    assert first["Subject"].endswith("17 more")
+    names_shown = "acmedb0, acmedb1, acmedb2, 17 more"
+    assert first["Subject"] == f"20 problems: acme: {names_shown} MISSING since 12:30"
     assert first["To"] == OPS
     assert all(name in text_of(first) and name in text_of(first, "html") for name in names)
 
@@ -159,7 +159,7 @@ def test_further_problems_of_an_agent_are_gathered_for_an_hour(
     world.job("crm", schedule="15 12 * * *")
     world.job("other", agent="bolt", schedule="20 12 * * *")
     world.scan(at(12, 31))
-    assert mailbox.subjects() == ["1 problem: acme: shop MISSING since 3 Mar 2031, 12:30"]
+    assert mailbox.subjects() == ["1 problem: acme: shop MISSING since 12:30"]
     world.scan(at(12, 46))
     assert mailbox.subjects() == []
     # News of another agent go out at once, and take along what was gathered.
@@ -176,7 +176,7 @@ def test_what_is_gathered_goes_out_after_an_hour(world: World, mailbox: Mailbox)
         world.scan(at(hour, minute))
     assert len(mailbox.take()) == 1
     world.scan(at(13, 31))
-    assert mailbox.subjects() == ["1 problem: acme: crm MISSING since 3 Mar 2031, 12:45"]
+    assert mailbox.subjects() == ["1 problem: acme: crm MISSING since 12:45"]
 
 
 def test_a_job_that_is_paused_before_the_mail_goes_out_is_not_told_of(
@@ -250,7 +250,7 @@ def test_a_mail_tells_what_happened_and_what_to_do(world: World, mailbox: Mailbo
     site.report(at(12, days=1), {"shop": section(dump_of("second"), "shop.sql.gz")})
     world.scan(at(12, 40, days=1))
     (mail,) = mailbox.take()
-    assert "shop BROKEN IN TRANSFER since 4 Mar 2031, 12:00" in mail["Subject"]
+    assert "shop BROKEN IN TRANSFER since 12:00" in mail["Subject"]
     said = text_of(mail)
     assert "Look first at: the line" in said
     assert "the transfer was cut" in said
@@ -266,8 +266,8 @@ def test_mails_are_in_the_language_of_the_setting(world: World, mailbox: Mailbox
     french = World(world.app, world.settings.model_copy(update={"language": "fr"}))
     french.scan(at(12, 31))
     (mail,) = mailbox.take()
-    assert mail["Subject"] == "1 problème: acme: shop MANQUANTE depuis le 3 mars 2031, 12:30"
-    assert "Cause probable: L’agent n’a pas donné signe de vie" in text_of(mail)
+    assert mail["Subject"] == "1 problème : acme : shop MANQUANTE depuis 12:30"
+    assert "Cause probable\xa0: L’agent n’a pas donné signe de vie" in text_of(mail)
 
 
 @pytest.fixture
