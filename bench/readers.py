@@ -8,6 +8,7 @@ from flask import current_app
 
 from backupmon.core.accounts import Role
 from backupmon.services.accounts import create_user
+from backupmon.web.sessions import reader_of
 from bench.server import Server
 
 
@@ -18,7 +19,7 @@ def session_cookie(server: Server) -> str:
         user = create_user("bench", Role.OPERATOR, "a password of the bench", "bench", now)
         client = current_app.test_client()
         with client.session_transaction() as session:
-            session["_user_id"] = f"{user.id}.{user.session_counter}"
+            session["_user_id"] = reader_of(user).get_id()
             session["_fresh"] = True
         cookie = client.get_cookie(current_app.config["SESSION_COOKIE_NAME"])
         assert cookie is not None
