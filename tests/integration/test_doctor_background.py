@@ -37,8 +37,11 @@ def test_with_all_its_parts_nothing_is_bad(back: Background) -> None:
     back.worker("scan", "alerts", name="scanner")
     back.worker("scheduler", name="scheduler")
     world = back.world
-    until(lambda: doctor(world.app).bad == {"workers"}, "there are a scanner and a scheduler")
-    assert "nobody works on verify" in doctor(world.app).words("workers")
+    until(lambda: doctor(world.app).bad == {"workers"}, "there is a scheduler")
+    until(
+        lambda: "nobody works on verify" in doctor(world.app).words("workers"),
+        "there is a scanner, and verify alone is nobody's",
+    )
     back.worker("verify")
     until(lambda: not doctor(world.app).bad, "nothing is bad")
     told = doctor(world.app)
