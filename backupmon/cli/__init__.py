@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from backupmon.cli.alerts import alerts_group
 from backupmon.cli.demo import demo_command
 from backupmon.cli.doctor import doctor_command
 from backupmon.cli.history import history_command
@@ -29,6 +30,7 @@ def register_commands(app: Flask) -> None:
         quarantine_group,
         users_group,
         tokens_group,
+        alerts_group,
         demo_command,
         doctor_command,
     ):

@@ -166,6 +166,8 @@ def _of_job(alert: Alert, job: ExpectedBackupJob, now: datetime) -> Paragraph:
     status = Status(alert.status or Status.FAILED)
     over = kind is AlertKind.RECOVERY
     word = gettext("all is well again") if over else str(STATUS_WORDS.get(status, status.value))
+    if kind is AlertKind.REMINDER:
+        word = gettext("still %(status)s", status=word)
     return Paragraph(
         kind,
         _TONES.get(kind, "bad"),

@@ -74,7 +74,7 @@ def tell_verdicts(settings: Settings, entries: Iterable[BackupEntry], now: datet
     rows: list[dict[str, Any]] = []
     for entry in by_job.values():
         rows += _rows_of(settings, entry, known, now)
-    _enter(rows)
+    enter_rows(rows)
 
 
 def tell_conditions(settings: Settings, lasting: Collection[int], now: datetime) -> None:
@@ -88,11 +88,11 @@ def tell_conditions(settings: Settings, lasting: Collection[int], now: datetime)
     _tell_over(lasting, now)
     recipients = split_recipients(settings.alert_recipients or "")[0]
     rows = [
-        _row(AlertKind.SERVER, recipient, now, condition_id=number)
+        alert_row(AlertKind.SERVER, recipient, now, condition_id=number)
         for number in sorted(lasting)
         for recipient in recipients
     ]
-    _enter(rows)
+    enter_rows(rows)
 
 
 def forget_entries(entry_ids: Sequence[int]) -> None:
@@ -139,9 +139,16 @@ def _look_up(job_ids: list[int]) -> _Known:
     for (alert,) in _in_batches(_unanswered, job_ids):
         assert alert.job_id is not None
         known.open.setdefault(alert.job_id, {}).setdefault(alert.recipient_key, []).append(alert)
-    for (silence,) in _in_batches(_open_silences, job_ids):
-        known.silences.setdefault(silence.job_id, []).append(silence)
+    known.silences = open_silences(job_ids)
     return known
+
+
+def open_silences(job_ids: list[int]) -> dict[int, list[AlertSilence]]:
+    """The silences of jobs that have not ended, though their time may be up."""
+    found: dict[int, list[AlertSilence]] = {}
+    for (silence,) in _in_batches(_open_silences, job_ids):
+        found.setdefault(silence.job_id, []).append(silence)
+    return found
 
 
 def _newest_cycles(job_ids: list[int]) -> Select[int, datetime]:
@@ -195,7 +202,7 @@ def _rows_of(
         said = _told(told.get(recipient.lower(), ()), entry)
         kind = decide(news, said, AlertWhen(job.alert_when), silenced=silenced)
         if kind is not None:
-            rows.append(_row(kind, recipient, now, entry=entry, status=news.status))
+            rows.append(alert_row(kind, recipient, now, entry=entry, status=news.status))
     if news.decides and news.status is Status.SUCCESS:
         untold = _answer(told, entry, now)
         # Who has heard of nothing is not told that it is over.
@@ -277,11 +284,11 @@ def _tell_over(lasting: Collection[int], now: datetime) -> None:
             alert.state, alert.note = AlertState.WITHDRAWN.value, _OVER
         elif alert.state in (AlertState.WAITING.value, AlertState.SENT.value):
             kind = AlertKind.SERVER_OVER
-            rows.append(_row(kind, alert.recipient, now, condition_id=alert.condition_id))
-    _enter(rows)
+            rows.append(alert_row(kind, alert.recipient, now, condition_id=alert.condition_id))
+    enter_rows(rows)
 
 
-def _row(
+def alert_row(
     kind: AlertKind,
     recipient: str,
     now: datetime,
@@ -291,6 +298,13 @@ def _row(
     condition_id: int | None = None,
     occurrence: str = "",
 ) -> dict[str, Any]:
+    """One alert, for `enter_rows`.
+
+    Parameters
+    ----------
+    occurrence:
+        Tells apart what may be said more than once of one thing.
+    """
     return {
         "kind": kind.value,
         "entry_id": entry.id if entry else None,
@@ -306,7 +320,8 @@ def _row(
     }
 
 
-def _enter(rows: list[dict[str, Any]]) -> None:
+def enter_rows(rows: list[dict[str, Any]]) -> None:
+    """Enter alerts in the transaction under way, but for those that are there already."""
     if not rows:
         return
     dialect: Any = postgresql if db.engine.dialect.name == "postgresql" else sqlite

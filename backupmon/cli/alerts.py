@@ -1,0 +1,142 @@
+"""``flask alerts``: what waits, what fails and why; and to hear less of what is known."""
+
+from __future__ import annotations
+
+import getpass
+from datetime import UTC, datetime
+
+import click
+
+from backupmon.cli.edge import needs_database, print_json, settings
+from backupmon.cli.scan import Moment
+from backupmon.cli.tables import Column, print_table
+from backupmon.core.errors import BackupmonError
+from backupmon.core.words import human_time
+from backupmon.models.alerts import Alert, AlertState
+from backupmon.services.alerts import (
+    alert_dict,
+    count_alerts,
+    failing_messages,
+    list_alerts,
+    send_trial,
+)
+from backupmon.services.delivery import deliver_alerts, retry_alerts
+from backupmon.services.silences import acknowledge_job, end_silence, list_silences, snooze_job
+
+
+@click.group("alerts")
+def alerts_group() -> None:
+    """See what is told to whom, try again, and hear less of what is known."""
+
+
+@alerts_group.command("list")
+@click.option("--state", type=click.Choice([s.value for s in AlertState]), help="Only these.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
+@click.option("--json", "as_json", is_flag=True, help="Print an array.")
+@needs_database
+def list_command(state: str | None, limit: int, as_json: bool) -> None:
+    """List alerts, the newest first, and what fails."""
+    alerts = list_alerts(state, limit)
+    if as_json:
+        print_json([alert_dict(alert) for alert in alerts])
+        return
+    if alerts:
+        print_table(_COLUMNS, [_row(alert) for alert in alerts])
+    else:
+        click.echo("There are no alerts.")
+    _tell_trouble()
+
+
+_COLUMNS = [
+    Column("raised"),
+    Column("kind"),
+    Column("about", wide=True),
+    Column("to", cut=True),
+    Column("state"),
+]
+
+
+def _row(alert: Alert) -> list[str]:
+    about = alert.job.title if alert.job else alert.condition.code if alert.condition else ""
+    state = alert.state + (f" ({alert.note})" if alert.note else "")
+    return [
+        human_time(alert.raised_at),
+        alert.kind,
+        f"{about} {alert.status or ''}".strip(),
+        alert.recipient,
+        state,
+    ]
+
+
+def _tell_trouble() -> None:
+    waiting = count_alerts()[AlertState.WAITING.value]
+    if waiting and settings().mail_server is None:
+        click.echo(f"{waiting} wait: no mail server is set.")
+        click.echo("hint: set BACKUPMON_MAIL_SERVER; see docs/alerts.md")
+    for message in failing_messages():
+        again = f"; next try {human_time(message.next_try_at)}" if message.next_try_at else ""
+        click.echo(
+            f"Not sent to {message.recipient} ({message.attempts} tries): "
+            f"{message.last_error}{again}"
+        )
+    for silence in list_silences(datetime.now(UTC)):
+        until = human_time(silence.until) if silence.until else f"{silence.status} is over"
+        click.echo(
+            f"Silent: job {silence.job_id} ({silence.job.title}) until {until}, by "
+            f"{silence.actor}{': ' if silence.note else ''}{silence.note}"
+        )
+
+
+@alerts_group.command("retry")
+@click.argument("addresses", nargs=-1, metavar="[ADDRESS]...")
+@needs_database
+def retry_command(addresses: tuple[str, ...]) -> None:
+    """Try at once what waits for its next try; without ADDRESS, for everybody."""
+    found = retry_alerts(addresses)
+    result = deliver_alerts(settings(), datetime.now(UTC))
+    click.echo(f"{found} waited for another try; {result.sent} sent, {result.refused} refused.")
+    if result.error is not None:
+        raise BackupmonError(result.error.message, result.error.hint)
+
+
+@alerts_group.command("test")
+@click.argument("address")
+@needs_database
+def test_command(address: str) -> None:
+    """Send a mail to ADDRESS, to see whether mails arrive."""
+    sent_to = send_trial(settings(), address)
+    click.echo(f"The mail server took a mail to {sent_to}.")
+
+
+@alerts_group.command("snooze")
+@click.argument("job_id", type=int)
+@click.option("--until", type=Moment(), required=True, help="Until when, in ISO 8601.")
+@click.option("--note", default="", help="Why.")
+@needs_database
+def snooze_command(job_id: int, until: datetime, note: str) -> None:
+    """Tell nothing of the trouble of JOB_ID until a moment."""
+    snooze_job(job_id, until, _actor(), datetime.now(UTC), note)
+    click.echo(f"Job {job_id} is snoozed until {human_time(until)}.")
+
+
+@alerts_group.command("acknowledge")
+@click.argument("job_id", type=int)
+@click.option("--note", default="", help="What is being done about it.")
+@needs_database
+def acknowledge_command(job_id: int, note: str) -> None:
+    """Tell no more of the trouble of JOB_ID until it is over or becomes another."""
+    row = acknowledge_job(job_id, _actor(), datetime.now(UTC), note)
+    click.echo(f"Job {job_id}: {row.status} is known; nothing more is told of it.")
+
+
+@alerts_group.command("unsilence")
+@click.argument("job_id", type=int)
+@needs_database
+def unsilence_command(job_id: int) -> None:
+    """Tell of the trouble of JOB_ID again."""
+    ended = end_silence(job_id, _actor(), datetime.now(UTC))
+    click.echo(f"Job {job_id} is told of again." if ended else f"Job {job_id} was not silent.")
+
+
+def _actor() -> str:
+    return f"cli:{getpass.getuser()}"

@@ -1,0 +1,94 @@
+"""Alerts as people look at them: what waits, what was sent, what fails and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import joinedload
+
+from backupmon.config import Settings
+from backupmon.core.errors import RefusedError
+from backupmon.core.job_fields import address as read_address
+from backupmon.extensions import db
+from backupmon.models import Alert, AlertMessage, AlertState, MessageState
+from backupmon.models.columns import iso
+from backupmon.services.mail_server import mail_server
+from backupmon.services.mails import compose_trial
+
+#: Somebody waits for the answer.
+_TRIAL_TIMEOUT = 10
+
+
+def list_alerts(state: str | None = None, limit: int = 100) -> Sequence[Alert]:
+    """The newest alerts, with what they are about and their messages.
+
+    Parameters
+    ----------
+    state:
+        Only those of one `AlertState`.
+    """
+    query = select(Alert).options(
+        joinedload(Alert.job), joinedload(Alert.condition), joinedload(Alert.message)
+    )
+    if state is not None:
+        query = query.where(Alert.state == state)
+    return db.session.scalars(query.order_by(Alert.id.desc()).limit(limit)).all()
+
+
+def failing_messages() -> Sequence[AlertMessage]:
+    """The messages that were tried in vain and wait for the next try."""
+    query = select(AlertMessage).where(
+        AlertMessage.state.in_((MessageState.OPEN.value, MessageState.HANDED_OVER.value)),
+        AlertMessage.attempts > 0,
+    )
+    return db.session.scalars(query.order_by(AlertMessage.id)).all()
+
+
+def count_alerts() -> dict[str, int]:
+    """How many there are, by state."""
+    query = select(Alert.state, func.count()).group_by(Alert.state)
+    found = {row[0]: row[1] for row in db.session.execute(query)}
+    return {state.value: found.get(state.value, 0) for state in AlertState}
+
+
+def alert_dict(alert: Alert) -> dict[str, Any]:
+    """An alert for programs."""
+    return {
+        "id": alert.id,
+        "kind": alert.kind,
+        "status": alert.status,
+        "recipient": alert.recipient,
+        "state": alert.state,
+        "job_id": alert.job_id,
+        "job": alert.job.title if alert.job else None,
+        "entry_id": alert.entry_id,
+        "condition": alert.condition.code if alert.condition else None,
+        "cycle_due_at": iso(alert.cycle_due_at),
+        "raised_at": iso(alert.raised_at),
+        "sent_at": iso(alert.sent_at),
+        "answered_at": iso(alert.answered_at),
+        "note": alert.note,
+    }
+
+
+def send_trial(settings: Settings, address: str) -> str:
+    """Send a mail that says that mails arrive, at once; gives the address as it was read.
+
+    Raises
+    ------
+    RefusedError
+        When that is no mail address, or no mail server is set.
+    MailServerError, MailRefusedError
+        When the server does not take it.
+    """
+    recipient = read_address(address)
+    if settings.mail_server is None:
+        raise RefusedError(
+            "no mail server is set, so alerts wait", "set BACKUPMON_MAIL_SERVER, and try again"
+        )
+    mail = compose_trial(settings, recipient)
+    with mail_server(settings, _TRIAL_TIMEOUT) as server:
+        server.deliver(mail)
+    return recipient

@@ -1,0 +1,159 @@
+"""Less noise on purpose: snoozes, acknowledgements, reminders; and the commands for alerts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+
+from backupmon.config import Settings
+from backupmon.core.errors import RefusedError
+from backupmon.services.silences import acknowledge_job, end_silence, list_silences, snooze_job
+from tests.integration.conftest import NOON, World, at
+from tests.integration.mailbox import Mailbox, free_port, running, text_of
+from tests.integration.site import section
+from tests.integration.test_delivery import OPS, states, with_mail
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    with running(Mailbox(free_port())) as box:
+        yield box
+
+
+@pytest.fixture
+def settings(settings_on_each: Settings, mailbox: Mailbox) -> Settings:
+    return with_mail(settings_on_each, mailbox.port)
+
+
+def test_a_snoozed_job_is_told_of_again_when_its_time_is_up(world: World, mailbox: Mailbox) -> None:
+    job = world.job()
+    snooze_job(job, at(12, days=1), "ann", at(9), "moving house")
+    world.scan(at(12, 31))
+    assert mailbox.take() == []
+    world.scan(at(12, 31, days=1))
+    assert mailbox.subjects() == ["1 problem: acme: shop MISSING since 12:30"]
+    assert list_silences(at(13, days=1)) == []
+
+
+def test_a_snooze_into_the_past_is_refused(world: World) -> None:
+    job = world.job()
+    with pytest.raises(RefusedError, match="is past"):
+        snooze_job(job, at(8), "ann", at(9))
+
+
+def test_known_trouble_is_told_no_more_until_it_becomes_another(
+    world: World, mailbox: Mailbox
+) -> None:
+    job = world.job()
+    world.scan(at(12, 31))
+    assert len(mailbox.take()) == 1
+    acknowledge_job(job, "ann", at(13), "the line is being mended")
+    world.scan(at(12, 31, days=1))
+    assert mailbox.take() == []
+    failed = section(b"x", "shop.sql.gz", BACKUP__status=False)
+    world.site().report(at(12, days=2), {"shop": failed})
+    world.scan(at(12, 1, days=2))
+    assert mailbox.subjects() == ["1 problem: acme: shop FAILED since 12:00"]
+    world.scan(at(12, 31, days=3))
+    assert mailbox.subjects() == ["1 problem: acme: shop MISSING since 12:30"]
+
+
+def test_the_end_of_known_trouble_is_told(world: World, mailbox: Mailbox) -> None:
+    job = world.job()
+    world.scan(at(12, 31))
+    acknowledge_job(job, "ann", at(13))
+    mailbox.take()
+    world.site().deliver(at(12, days=1), shop="1")
+    world.scan(at(12, 1, days=1))
+    assert mailbox.subjects() == ["Recovered: acme: shop"]
+    assert list_silences(at(13, days=1)) == []
+
+
+def test_what_is_well_cannot_be_acknowledged(world: World) -> None:
+    job = world.job()
+    with pytest.raises(RefusedError, match="nothing is wrong with acme/shop"):
+        acknowledge_job(job, "ann", at(9))
+
+
+def test_an_ended_silence_is_silent_no_more(world: World, mailbox: Mailbox) -> None:
+    job = world.job()
+    snooze_job(job, at(12, days=9), "ann", at(9))
+    assert end_silence(job, "ann", at(10)) == 1
+    assert end_silence(job, "ann", at(10)) == 0
+    world.scan(at(12, 31))
+    assert len(mailbox.take()) == 1
+
+
+def test_a_job_may_remind_daily_that_its_trouble_lasts(world: World, mailbox: Mailbox) -> None:
+    world.job(schedule="0 12 * * 1", alert_reminders="daily")
+    world.scan(NOON + timedelta(minutes=31))
+    (problem,) = mailbox.take()
+    for hours in (1, 12, 23):
+        world.scan(at(12, 31) + timedelta(hours=hours))
+    assert mailbox.take() == []
+    world.scan(at(12, 31, days=1))
+    (reminder,) = mailbox.take()
+    assert reminder["Subject"] == "1 problem: acme: shop still MISSING since 3 Mar"
+    assert reminder["In-Reply-To"] == problem["Message-ID"]
+    world.scan(at(12, 45, days=1))
+    assert mailbox.take() == []
+    world.scan(at(12, 31, days=2))
+    assert len(mailbox.take()) == 1
+
+
+def test_a_silenced_job_reminds_of_nothing(world: World, mailbox: Mailbox) -> None:
+    job = world.job(schedule="0 12 * * 1", alert_reminders="daily")
+    world.scan(at(12, 31))
+    mailbox.take()
+    acknowledge_job(job, "ann", at(13))
+    world.scan(at(12, 31, days=2))
+    assert mailbox.take() == []
+
+
+def test_commands_list_retry_and_try(world: World, mailbox: Mailbox) -> None:
+    runner = world.app.test_cli_runner()
+    world.job()
+    mailbox.refused = {OPS}
+    world.scan(at(12, 31))
+    told = runner.invoke(args=["alerts", "list"]).output
+    assert "acme/shop MISSING" in told
+    assert f"Not sent to {OPS} (1 tries): 550 5.1.1 no such person here" in told
+    (listed,) = json.loads(runner.invoke(args=["alerts", "list", "--json"]).output)
+    assert (listed["state"], listed["job"], listed["recipient"]) == ("waiting", "acme/shop", OPS)
+    mailbox.refused = set()
+    assert "1 sent, 0 refused" in runner.invoke(args=["alerts", "retry"]).output
+    assert states() == ["sent"]
+    mailbox.take()
+
+    assert runner.invoke(args=["alerts", "test", "ann@x.org"]).exit_code == 0
+    (trial,) = mailbox.take()
+    assert "will reach you" in text_of(trial)
+    wrong = runner.invoke(args=["alerts", "test", "ann@x.org\nBcc: eve@x.org"])
+    assert wrong.exit_code == 1
+    assert "no mail address" in wrong.stderr
+    assert mailbox.take() == []
+
+
+def test_commands_silence_jobs(world: World) -> None:
+    runner = world.app.test_cli_runner()
+    job = str(world.job())
+    refused = runner.invoke(args=["alerts", "acknowledge", job])
+    assert (refused.exit_code, "nothing is wrong" in refused.stderr) == (1, True)
+    until = ["--until", "2099-01-01", "--note", "moving house"]
+    assert runner.invoke(args=["alerts", "snooze", job, *until]).exit_code == 0
+    told = runner.invoke(args=["alerts", "list"]).output
+    assert "until 2099-01-01 00:00 UTC" in told
+    assert "moving house" in told
+    assert "told of again" in runner.invoke(args=["alerts", "unsilence", job]).output
+
+
+def test_without_a_mail_server_alerts_wait_and_the_list_says_so(world: World) -> None:
+    nobody = World(world.app, world.settings.model_copy(update={"mail_server": None}))
+    world.app.extensions["backupmon"] = nobody.settings
+    world.job()
+    nobody.scan(at(12, 31))
+    told = world.app.test_cli_runner().invoke(args=["alerts", "list"]).output
+    assert "1 wait: no mail server is set." in told
