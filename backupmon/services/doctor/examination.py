@@ -19,6 +19,7 @@ from backupmon.services.doctor import (
     configuration,
     database,
     folders,
+    mail,
     scans,
     space,
 )
@@ -76,6 +77,7 @@ AREAS = (
         ),
     ),
     Area("scans", (scans.scans_go_on, scans.no_condition_is_open)),
+    Area("mail", (mail.mail_server_answers, mail.somebody_is_told, mail.alerts_leave)),
     Area("clock", (clocks.clock_is_kept, clocks.clocks_agree)),
 )
 
