@@ -12,7 +12,7 @@ from sqlalchemy import func, select
 from backupmon.config import Settings
 from backupmon.core.statuses import Status
 from backupmon.core.words import human_span
-from backupmon.extensions import db
+from backupmon.extensions import begin_write, db
 from backupmon.models import BackupEntry, ScanRun, ServerCondition, StoredBackup, StoredState
 from backupmon.services.context import Scan
 from backupmon.services.outbox import tell_conditions
@@ -175,6 +175,43 @@ def tell_open(settings: Settings, now: datetime) -> None:
     db.session.flush()
     lasting = {c.id for c in open_conditions(datetime.now(UTC)) if c.code != MAIL_DOWN}
     tell_conditions(settings, lasting, now)
+
+
+def begin_condition(settings: Settings, fault: ServerFault, seen_by: SeenBy) -> None:
+    """Begin or renew one condition, apart from any scan."""
+    begin_write(alone=_ALONE)
+    now, known = datetime.now(UTC), open_condition(fault.code, fault.subject)
+    if known is None:
+        known = ServerCondition(
+            code=fault.code, subject=fault.subject, seen_by=seen_by.value, started_at=now
+        )
+        db.session.add(known)
+    known.message, known.hint, known.last_seen_at = fault.message, fault.hint, now
+    tell_open(settings, now)
+    db.session.commit()
+
+
+def end_condition(settings: Settings, code: str, subject: str) -> bool:
+    """End one condition, where it is open; as a rule that is one look at a small table."""
+    if open_condition(code, subject) is None:
+        return False
+    begin_write(alone=_ALONE)
+    known, now = open_condition(code, subject), datetime.now(UTC)
+    if known is not None:
+        _end(known, now)
+    tell_open(settings, now)
+    db.session.commit()
+    return True
+
+
+def open_condition(code: str, subject: str) -> ServerCondition | None:
+    """The condition of that code and subject that lasts."""
+    query = select(ServerCondition).where(
+        ServerCondition.code == code,
+        ServerCondition.subject == subject,
+        ServerCondition.ended_at.is_(None),
+    )
+    return db.session.scalar(query)
 
 
 def _end(condition: ServerCondition, now: datetime) -> None:

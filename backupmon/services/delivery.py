@@ -29,9 +29,8 @@ from backupmon.models import (
     AlertState,
     ExpectedBackupJob,
     MessageState,
-    ServerCondition,
 )
-from backupmon.services.conditions import MAIL_DOWN, SeenBy
+from backupmon.services.conditions import MAIL_DOWN, SeenBy, begin_condition, end_condition
 from backupmon.services.leases import database_now, is_void
 from backupmon.services.mail_server import (
     MailLostError,
@@ -42,6 +41,7 @@ from backupmon.services.mail_server import (
 )
 from backupmon.services.mails import compose
 from backupmon.storage.failpoints import failpoint
+from backupmon.storage.faults import ServerFault
 from backupmon.storage.locks import this_process
 
 log = structlog.get_logger()
@@ -52,6 +52,7 @@ LEASE_FOR = timedelta(minutes=5)
 _ALONE = 0x6D61696C
 _UNSENT = (MessageState.OPEN.value, MessageState.HANDED_OVER.value)
 _WAITING = AlertState.WAITING.value
+_SUBJECT = "mail"
 
 
 @dataclass(slots=True)
@@ -93,12 +94,13 @@ def _deliver(settings: Settings, now: datetime) -> Delivery:
         return result
     try:
         with mail_server(settings) as server:
-            _note_up()
+            _note_up(settings)
             _send_all(settings, server, now, result)
     except MailServerError as error:
         log.warning("mail.down", reason=error.message)
         result.error = error
-        _note_down(error)
+        fault = ServerFault(MAIL_DOWN, _SUBJECT, error.message, error.hint)
+        begin_condition(settings, fault, SeenBy.DELIVERY)
         _put_off(now, error)
     return result
 
@@ -310,38 +312,12 @@ def _put_off(now: datetime, error: BackupmonError) -> None:
     db.session.commit()
 
 
-def _note_down(error: BackupmonError) -> None:
-    """Begin or renew the server condition."""
-    begin_write(alone=_ALONE)
-    now = datetime.now(UTC)
-    known = _condition()
-    if known is None:
-        known = ServerCondition(
-            code=MAIL_DOWN, subject="mail", seen_by=SeenBy.DELIVERY.value, started_at=now
-        )
-        db.session.add(known)
-    known.message, known.hint, known.last_seen_at = error.message, error.hint, now
-    db.session.commit()
-
-
-def _note_up() -> None:
-    """End the condition; what was put off for its sake is due at once."""
-    if _condition() is None:
-        return
-    begin_write(alone=_ALONE)
-    known = _condition()
-    if known is not None:
-        known.ended_at = datetime.now(UTC)
-        log.info("condition.ended", code=MAIL_DOWN, subject="mail")
-    _run(update(AlertMessage).where(AlertMessage.state.in_(_UNSENT)).values(next_try_at=None))
-    db.session.commit()
-
-
-def _condition() -> ServerCondition | None:
-    query = select(ServerCondition).where(
-        ServerCondition.code == MAIL_DOWN, ServerCondition.ended_at.is_(None)
-    )
-    return db.session.scalar(query)
+def _note_up(settings: Settings) -> None:
+    """The server takes mail: what was put off for its sake is due at once."""
+    if end_condition(settings, MAIL_DOWN, _SUBJECT):
+        begin_write(alone=_ALONE)
+        _run(update(AlertMessage).where(AlertMessage.state.in_(_UNSENT)).values(next_try_at=None))
+        db.session.commit()
 
 
 def retry_alerts(recipients: Iterable[str] = ()) -> int:

@@ -17,6 +17,7 @@ from backupmon.core.statuses import Status
 from backupmon.core.text import clean, one_line
 from backupmon.core.words import short_hash
 from backupmon.extensions import db
+from backupmon.language.conditions import condition_title
 from backupmon.language.phrases import say
 from backupmon.language.wording import say_age, say_size
 from backupmon.models import Alert, BackupEntry, ExpectedBackupJob, StoredBackup, StoredState
@@ -142,8 +143,11 @@ def _newest_of_each(alerts: Sequence[Alert]) -> list[Alert]:
 def _of_server(alert: Alert) -> Paragraph:
     assert alert.condition is not None
     kind, condition = AlertKind(alert.kind), alert.condition
-    message = one_line(condition.message, _MOST_SAID)
-    facts = [(gettext("Since"), _moment(condition.started_at))]
+    title = condition_title(condition.code).rstrip(".")
+    facts = [
+        (gettext("What exactly"), one_line(condition.message, _MOST_SAID)),
+        (gettext("Since"), _moment(condition.started_at)),
+    ]
     if condition.ended_at is not None:
         facts.append((gettext("Until"), _moment(condition.ended_at)))
     elif condition.hint:
@@ -153,7 +157,7 @@ def _of_server(alert: Alert) -> Paragraph:
         _TONES.get(kind, "bad"),
         "",
         gettext("This server"),
-        gettext("over: %(what)s", what=message) if kind is AlertKind.SERVER_OVER else message,
+        gettext("over: %(what)s", what=title) if kind is AlertKind.SERVER_OVER else title,
         "",
         "",
         tuple(facts),

@@ -28,6 +28,7 @@ from backupmon.services.conditions import (
 from backupmon.services.context import OpenRoots, Scan, Watch
 from backupmon.services.delivery import deliver_alerts
 from backupmon.services.dry_run import measure_groups
+from backupmon.services.heartbeat import beat
 from backupmon.services.intake import take_in_reports
 from backupmon.services.locking import ScanLock
 from backupmon.services.numbering import skip_used_numbers
@@ -110,10 +111,17 @@ def run_scan(
         When another scan is running.
     """
     result = _scan(settings, options, watch, hand_over)
+    if _is_good(result) and options == ScanOptions(workers=options.workers):
+        beat(settings)
     if hand_over is None and not options.dry_run:
         # Without the lock: a mail server that takes its time holds up no scan.
         deliver_alerts(settings, result.moment)
     return result
+
+
+def _is_good(result: ScanResult) -> bool:
+    """Whether the scan could look at all it had to: a root that is missing says nothing is well."""
+    return not any(condition["code"].startswith("root.") for condition in result.conditions)
 
 
 def _scan(

@@ -1,0 +1,119 @@
+"""The heartbeat: after each good scan another monitor is told that this one lives."""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import socket
+import ssl
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from backupmon.config import Settings
+from backupmon.core.errors import BackupmonError
+from backupmon.core.text import one_line
+from backupmon.extensions import db
+from backupmon.services.conditions import SeenBy, begin_condition, end_condition
+from backupmon.storage.faults import ServerFault
+
+log = structlog.get_logger()
+
+HEARTBEAT_FAILED, _SUBJECT = "heartbeat.failed", "heartbeat"
+#: Seconds for each answer: a scan is over by now, but the next one waits for nobody.
+TIMEOUT = 10
+
+
+class HeartbeatError(BackupmonError):
+    """The other monitor was not reached, or did not want to hear."""
+
+
+def beat(settings: Settings) -> None:
+    """Call HEARTBEAT_URL, where it is set; trouble with it is a server condition, and no more."""
+    if settings.heartbeat_url is None:
+        return
+    try:
+        _beat(settings, settings.heartbeat_url.get_secret_value())
+    except SQLAlchemyError:
+        # The scan was good all the same.
+        db.session.rollback()
+        log.exception("heartbeat.unnoted")
+
+
+def _beat(settings: Settings, url: str) -> None:
+    try:
+        _call(urlsplit(url), settings)
+    except HeartbeatError as error:
+        fault = ServerFault(HEARTBEAT_FAILED, _SUBJECT, error.message, error.hint)
+        log.warning("heartbeat.failed", reason=error.message)
+        begin_condition(settings, fault, SeenBy.DELIVERY)
+        return
+    end_condition(settings, HEARTBEAT_FAILED, _SUBJECT)
+
+
+def _call(url: SplitResult, settings: Settings) -> None:
+    """One GET, with nothing of the address in what is told but its host: the rest is secret."""
+    connection = _connection(url, settings)
+    try:
+        target = (url.path or "/") + (f"?{url.query}" if url.query else "")
+        connection.request("GET", target, headers={"User-Agent": "backupmon"})
+        status = connection.getresponse().status
+    except HeartbeatError:
+        raise
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise HeartbeatError(
+            f"the heartbeat at {url.hostname} failed: {one_line(str(error) or repr(error))}",
+            "see whether it is up, and check BACKUPMON_HEARTBEAT_URL",
+        ) from None
+    finally:
+        connection.close()
+    if 300 <= status < 400:
+        raise HeartbeatError(
+            f"the heartbeat at {url.hostname} leads elsewhere (HTTP {status})",
+            "let BACKUPMON_HEARTBEAT_URL be the address that it leads to; none is followed",
+        )
+    if not 200 <= status < 300:
+        raise HeartbeatError(
+            f"the heartbeat at {url.hostname} answers HTTP {status}",
+            "check BACKUPMON_HEARTBEAT_URL",
+        )
+
+
+def _connection(url: SplitResult, settings: Settings) -> http.client.HTTPConnection:
+    assert url.hostname is not None
+    connection: Any
+    if url.scheme == "https":
+        context = ssl.create_default_context()
+        connection = http.client.HTTPSConnection(
+            url.hostname, url.port, timeout=TIMEOUT, context=context
+        )
+    else:
+        connection = http.client.HTTPConnection(url.hostname, url.port, timeout=TIMEOUT)
+    if not settings.allow_private_addresses:
+        # Where the name leads is looked at and connected to at once: a name that leads
+        # elsewhere a moment later is of no use.
+        connection._create_connection = _connect_to_public
+    found: http.client.HTTPConnection = connection
+    return found
+
+
+def _connect_to_public(
+    address: tuple[str, int], timeout: float, _source: object = None
+) -> socket.socket:
+    host, port = address
+    places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    public = [place for place in places if _is_public(str(place[4][0]))]
+    if not public:
+        raise HeartbeatError(
+            f"the heartbeat at {host} is on a private network",
+            "set BACKUPMON_ALLOW_PRIVATE_ADDRESSES=true if that is meant",
+        )
+    return socket.create_connection((str(public[0][4][0]), port), timeout)
+
+
+def _is_public(address: str) -> bool:
+    found = ipaddress.ip_address(address.partition("%")[0])
+    mapped = getattr(found, "ipv4_mapped", None)
+    return (mapped or found).is_global and not found.is_multicast
