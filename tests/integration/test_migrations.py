@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -11,7 +13,9 @@ from flask_migrate import downgrade, upgrade
 from sqlalchemy import inspect, text
 
 from backupmon.config import PROJECT_ROOT, Settings
+from backupmon.core.job_spec import JobDefaults
 from backupmon.extensions import db
+from backupmon.services.jobs import add_job
 from backupmon.services.schema import SchemaError, check_schema, upgrade_schema
 
 MIGRATIONS = str(PROJECT_ROOT / "migrations")
@@ -118,3 +122,25 @@ def test_jobs_of_an_older_version_are_told_of_in_each_cycle() -> None:
             "SELECT database_name, alert_when, alert_reminders FROM expected_backup_jobs"
         )
         assert connection.execute(columns).all() == [("shop", "every_cycle", "none")]
+
+
+def test_jobs_of_an_older_version_are_found_by_the_search(app: Flask) -> None:
+    add_job(
+        {
+            "company_name": "Clinique Sainte-Thérèse",
+            "city": "Yaoundé",
+            "database_name": "Patients",
+            "agent_id_responsible": "ste_therese",
+            "schedule": "0 2 * * *",
+        },
+        JobDefaults(),
+        datetime(2031, 3, 3, tzinfo=UTC),
+        "test",
+    )
+    query = text("SELECT search_key FROM expected_backup_jobs")
+    expected = "clinique sainte-therese\nyaounde\n\nste_therese\npatients"
+    assert db.session.scalar(query) == expected
+    db.session.rollback()
+    downgrade(directory=MIGRATIONS, revision="0003")
+    upgrade_schema()
+    assert db.session.scalar(query) == expected
