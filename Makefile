@@ -1,6 +1,7 @@
 # make run    set everything up, make the demo set, and start the server (PORT=8000, HOST=127.0.0.1)
 # make test   set everything up, and pass linters, types, the map and the tests
 # make bench  the figures of docs/performance.md
+# make simulate  90 days of a fleet in trouble, and every alert held against it
 
 PYTHON ?= python3
 VENV   := .venv
@@ -10,7 +11,7 @@ TESTS  ?= tests
 HOST   ?= 127.0.0.1
 PORT   ?= 8000
 
-.PHONY: run test lint check bench requirements clean
+.PHONY: run test lint check bench simulate requirements clean
 
 run: $(VENV)/.run
 	$(FLASK) init
@@ -28,6 +29,9 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench
+
+simulate: $(VENV)/.dev
+	$(BIN)/python -m bench.simulate
 
 requirements: $(VENV)/.dev
 	$(BIN)/pip-compile -q --upgrade --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
