@@ -13,6 +13,7 @@ from backupmon.cli.tables import Column, print_table
 from backupmon.core.errors import BackupmonError
 from backupmon.core.words import human_time
 from backupmon.models.alerts import Alert, AlertState
+from backupmon.services.alert_recipients import set_language
 from backupmon.services.alerts import (
     alert_dict,
     count_alerts,
@@ -106,6 +107,17 @@ def test_command(address: str) -> None:
     """Send a mail to ADDRESS, to see whether mails arrive."""
     sent_to = send_trial(settings(), address)
     click.echo(f"The mail server took a mail to {sent_to}.")
+
+
+@alerts_group.command("language")
+@click.argument("address")
+@click.argument("language", type=click.Choice(["en", "fr", "default"]))
+@needs_database
+def language_command(address: str, language: str) -> None:
+    """Let mails to ADDRESS be in LANGUAGE; "default" is that of BACKUPMON_LANGUAGE."""
+    wanted = None if language == "default" else language
+    row = set_language(address, wanted, _actor(), datetime.now(UTC))
+    click.echo(f"Mails to {row.address} are in {row.language or settings().language}.")
 
 
 @alerts_group.command("snooze")

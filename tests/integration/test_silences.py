@@ -137,6 +137,18 @@ def test_commands_list_retry_and_try(world: World, mailbox: Mailbox) -> None:
     assert mailbox.take() == []
 
 
+def test_each_person_reads_in_their_own_language(world: World, mailbox: Mailbox) -> None:
+    runner = world.app.test_cli_runner()
+    assert runner.invoke(args=["alerts", "language", "Ann@x.org", "fr"]).exit_code == 0
+    world.job(notification_recipients="ann@x.org")
+    world.scan(at(12, 31))
+    subjects = {address: str(mail["Subject"]) for address, mail in mailbox.arrived}
+    assert "MISSING" in subjects[OPS]
+    assert "MANQUANTE" in subjects["ann@x.org"]
+    assert runner.invoke(args=["alerts", "language", "Ann", "fr"]).exit_code == 1
+    assert runner.invoke(args=["alerts", "language", "Ann@x.org", "default"]).exit_code == 0
+
+
 def test_commands_silence_jobs(world: World) -> None:
     runner = world.app.test_cli_runner()
     job = str(world.job())
