@@ -22,6 +22,7 @@ from sqlalchemy.exc import ArgumentError
 from backupmon.core.cron import check_timezone
 from backupmon.core.errors import BackupmonError, ScheduleError
 from backupmon.core.job_fields import recipients, sender
+from backupmon.core.job_spec import JobDefaults
 
 T = TypeVar("T")
 
@@ -282,6 +283,13 @@ class Settings(BaseSettings):
     def queue_url(self) -> str:
         """The queue's address: REDIS_URL, or the embedded Redis's."""
         return self.redis_url or f"unix://{quote(str(self.redis_socket))}"
+
+    @property
+    def job_defaults(self) -> JobDefaults:
+        """What a job gets where nothing is said."""
+        return JobDefaults(
+            self.default_timezone, self.default_grace_minutes, self.default_early_minutes
+        )
 
     @property
     def is_https(self) -> bool:

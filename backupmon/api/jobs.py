@@ -13,7 +13,7 @@ from backupmon.api.paging import asked_page
 from backupmon.api.problems import ProblemError
 from backupmon.application import current_settings
 from backupmon.core.accounts import Scope
-from backupmon.core.job_spec import EDITABLE, JobDefaults
+from backupmon.core.job_spec import EDITABLE
 from backupmon.core.statuses import Status
 from backupmon.models import ExpectedBackupJob
 from backupmon.services.history import find_job
@@ -60,7 +60,7 @@ def show_history(job_id: int) -> dict[str, Any]:
 @needs_scope(Scope.WRITE)
 def create_job() -> ResponseReturnValue:
     """Add a job."""
-    job = add_job(_fields(), _defaults(), datetime.now(UTC), actor())
+    job = add_job(_fields(), current_settings().job_defaults, datetime.now(UTC), actor())
     return job.as_dict(), 201, {"Location": url_for("api_jobs.show_job", job_id=job.id)}
 
 
@@ -72,7 +72,9 @@ def change_job(job_id: int) -> dict[str, Any]:
     version = fields.pop("version", None)
     if version is not None and (not isinstance(version, int) or isinstance(version, bool)):
         raise ProblemError(422, "version cannot be used", "a whole number is wanted")
-    return update_job(job_id, fields, _defaults(), datetime.now(UTC), actor(), version).as_dict()
+    return update_job(
+        job_id, fields, current_settings().job_defaults, datetime.now(UTC), actor(), version
+    ).as_dict()
 
 
 @bp.delete("/<int:job_id>")
@@ -99,10 +101,3 @@ def _check_status(wanted: str, *more: Status) -> None:
     allowed += [status.value for status in more]
     if wanted and wanted not in allowed:
         raise ProblemError(400, "status cannot be used", f"one of {', '.join(allowed)} is wanted")
-
-
-def _defaults() -> JobDefaults:
-    settings = current_settings()
-    return JobDefaults(
-        settings.default_timezone, settings.default_grace_minutes, settings.default_early_minutes
-    )

@@ -70,10 +70,7 @@ def given(values: Mapping[str, str | None]) -> dict[str, object]:
 
 def defaults() -> JobDefaults:
     """What a job gets where nothing is said."""
-    found = settings()
-    return JobDefaults(
-        found.default_timezone, found.default_grace_minutes, found.default_early_minutes
-    )
+    return settings().job_defaults
 
 
 def actor() -> str:

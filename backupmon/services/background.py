@@ -156,14 +156,17 @@ def verify_entry(settings: Settings, entry_id: int, as_of: datetime | None, watc
     if found is not Found.TAKEN:
         log.info("verification.left", entry=entry_id, reason=found.value)
         return found
+    looked = False
     try:
         if len(ids) > 1:
             with suppress(QueueDownError), answering():
                 forget_verifications(redis, ids)
         _verify(settings, ids, as_of, watch, redis)
+        looked = not watch.stopping()
     finally:
         db.session.rollback()
-        drop_leases(ids, looked=not watch.stopping())
+        # What was broken off may not have met again what it met before.
+        drop_leases(ids, looked=looked)
     if watch.stopping():
         _give(redis, _still_pending(ids), as_of)
     return found

@@ -15,7 +15,7 @@ from flask_babel import gettext as _
 from backupmon.application import current_settings
 from backupmon.core.accounts import Role
 from backupmon.core.errors import BackupmonError
-from backupmon.core.job_spec import EDITABLE, FieldFault, JobDefaults, JobSpec, check_job
+from backupmon.core.job_spec import EDITABLE, FieldFault, JobSpec, check_job
 from backupmon.core.paths import render
 from backupmon.core.schedule import Schedule
 from backupmon.core.weekly import DAYS, from_cron, weekly
@@ -63,7 +63,7 @@ def add() -> ResponseReturnValue:
     """Add the job, or show the form with what is wrong."""
     values = _sent()
     try:
-        job = add_job(_fields(values), _defaults(), datetime.now(UTC), actor())
+        job = add_job(_fields(values), current_settings().job_defaults, datetime.now(UTC), actor())
     except JobRefusedError as error:
         return _again(values, error, None)
     flash(_("%(job)s is expected from now on.", job=job.title), "good")
@@ -86,7 +86,14 @@ def save(job_id: int) -> ResponseReturnValue:
     version = request.form.get("version", "")
     base = int(version) if version.isascii() and version.isdecimal() else None
     try:
-        update_job(job_id, _fields(values), _defaults(), datetime.now(UTC), actor(), base)
+        update_job(
+            job_id,
+            _fields(values),
+            current_settings().job_defaults,
+            datetime.now(UTC),
+            actor(),
+            base,
+        )
     except JobRefusedError as error:
         return _again({**values, "version": version}, error, job)
     except StaleJobError:
@@ -129,7 +136,7 @@ def _told(form: Typed, job: ExpectedBackupJob | None) -> dict[str, Any]:
 def _usual() -> dict[str, str]:
     """A new form: every field that has a default bears it."""
     example = dict.fromkeys(("company_name", "city", "database_name", "agent_id_responsible"), "x")
-    spec, _faults = check_job({**example, "schedule": "0 2 * * *"}, _defaults())
+    spec, _faults = check_job({**example, "schedule": "0 2 * * *"}, current_settings().job_defaults)
     assert spec is not None
     return {**_strings(row_dict(spec, FIELDS)), **dict.fromkeys(example, "")}
 
@@ -177,10 +184,10 @@ def _consequence(values: Mapping[str, str]) -> Consequence:
     """Each part is worked out by itself: one may be right while another is not yet."""
     basis = {**_usual(), **_EXAMPLES}
     given = {name: value for name, value in _fields(values).items() if value}
-    _job, faults = check_job({**basis, **given}, _defaults())
+    _job, faults = check_job({**basis, **given}, current_settings().job_defaults)
     wrong = {fault.field for fault in faults}
     right = {name: value for name, value in given.items() if name not in wrong}
-    spec, _rest = check_job({**basis, **right}, _defaults())
+    spec, _rest = check_job({**basis, **right}, current_settings().job_defaults)
     if spec is None:
         return Consequence()
     is_due = "schedule" in right and "timezone" not in wrong
@@ -214,10 +221,3 @@ def _paths(spec: JobSpec) -> tuple[tuple[str, str], ...]:
         except BackupmonError:
             continue
     return tuple(found)
-
-
-def _defaults() -> JobDefaults:
-    settings = current_settings()
-    return JobDefaults(
-        settings.default_timezone, settings.default_grace_minutes, settings.default_early_minutes
-    )
