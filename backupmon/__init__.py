@@ -10,8 +10,9 @@ from backupmon.config import PROJECT_ROOT, Settings, load_settings
 from backupmon.extensions import db, migrate
 from backupmon.language import init_languages
 from backupmon.logs import configure_logging
+from backupmon.version import VERSION
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 
 def create_app(settings: Settings | None = None) -> Application:

@@ -18,6 +18,7 @@ from backupmon.models.jobs import ExpectedBackupJob
 from backupmon.models.reports import AgentReport, Discovery
 from backupmon.models.server import ScanRun, ServerCondition, StorageRoot
 from backupmon.models.stored import StoredBackup, StoredState
+from backupmon.models.totals import MeasuredTotal
 
 __all__ = [
     "MAIL",
@@ -35,6 +36,7 @@ __all__ = [
     "EndedSession",
     "ExpectedBackupJob",
     "LoginTry",
+    "MeasuredTotal",
     "MessageState",
     "ScanRun",
     "ServerCondition",

@@ -73,4 +73,12 @@ class StoredBackup(Model):
             postgresql_where=text("state = 'moving'"),
         ),
         Index("ix_stored_backups_path_key", "path_key"),
+        # What is on disk, without the many rows of what is no more.
+        Index(
+            "ix_stored_backups_held",
+            "state",
+            "size",
+            sqlite_where=text("state <> 'removed'"),
+            postgresql_where=text("state <> 'removed'"),
+        ),
     )

@@ -20,6 +20,7 @@ from backupmon.core.statuses import Status
 from backupmon.core.verdict import History, Success, Verdict, judge
 from backupmon.extensions import db
 from backupmon.models import BackupEntry
+from backupmon.models.totals import count_measured
 from backupmon.services.context import Scan
 
 log = structlog.get_logger()
@@ -70,7 +71,15 @@ def judge_cases(scan: Scan, cases: Sequence[Case]) -> list[tuple[Case, Verdict]]
         )
         conclude(scan, entry, verdict, case.measurement)
         judged.append((case, verdict))
+    _count_bytes(cases)
     return judged
+
+
+def _count_bytes(cases: Sequence[Case]) -> None:
+    """Count what was hashed; what several sections share was read once."""
+    read = {id(case.measurement): case.measurement for case in cases}
+    hashed = [found.size or 0 for found in read.values() if found is not None and found.sha256]
+    count_measured(db.session(), len(hashed), sum(hashed))
 
 
 def conclude(

@@ -5,15 +5,16 @@ from __future__ import annotations
 from sqlalchemy import func, select
 
 from backupmon.extensions import begin_write, db
-from backupmon.models import StateChange
+from backupmon.models import MeasuredTotal, StateChange
 
 
 def count_rows() -> dict[str, int]:
-    """How many rows each table holds, empty tables left out, and what only counts changes."""
+    """How many rows each table holds; empty tables are left out, and those that only count."""
+    counting = {StateChange.__tablename__, MeasuredTotal.__tablename__}
     counts = {
         table.name: db.session.scalar(select(func.count()).select_from(table)) or 0
         for table in db.metadata.sorted_tables
-        if table.name != StateChange.__tablename__
+        if table.name not in counting
     }
     db.session.rollback()
     return {name: count for name, count in counts.items() if count}

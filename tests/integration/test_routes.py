@@ -100,7 +100,7 @@ def test_every_route_is_in_the_table(app: Flask) -> None:
         for method in rule.methods - {"HEAD", "OPTIONS"}
     }
     # The API goes by tokens, whoever the reader is; `test_api` has a table of its own.
-    by_token = {route for route in routes if re.match(r"\w+ /api/(jobs|scan)", route)}
+    by_token = {route for route in routes if re.match(r"\w+ /(api/(jobs|scan)|metrics)", route)}
     assert routes - by_token == set(TABLE)
 
 
