@@ -29,6 +29,9 @@ class ProcessName:
         """Whether it lives; None where we cannot look: on another host, or without ``/proc``."""
         if self.host != this_host() or self.start < 0:
             return None
+        if not _read(f"/proc/{self.pid}/stat") and _is_there(self.pid):
+            # A /proc that hides processes (hidepid) must not make living ones dead.
+            return None
         return _start_of(self.pid) == self.start
 
 
@@ -54,6 +57,17 @@ def _start_of(pid: int) -> int:
     # Fields are counted from the state, which is the third of proc(5); the start is the 22nd.
     alive = len(fields) > 19 and fields[0] not in ("Z", "X")
     return int(fields[19]) if alive else -1
+
+
+def _is_there(pid: int) -> bool:
+    """Whether there is a process of that number, whosever it is."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def _read(path: str) -> str:

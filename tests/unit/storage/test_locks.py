@@ -118,3 +118,30 @@ def test_a_pid_that_came_round_again_is_another_process() -> None:
 def test_of_another_host_or_without_a_start_nothing_is_known() -> None:
     assert replace(this_process(), host="elsewhere").alive() is None
     assert ProcessName(this_host(), 2**22 + 1, -1).alive() is None
+
+
+_BEHIND_HIDEPID = """
+import os, subprocess, sys
+from dataclasses import replace
+from backupmon.storage.locks import ProcessName, this_host
+subprocess.run(["mount", "-t", "proc", "-o", "hidepid=2", "proc", "/proc"], check=True)
+os.setuid(65534)
+living, dead = (ProcessName(this_host(), int(pid), 1) for pid in sys.argv[1:3])
+print(living.alive(), dead.alive())
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount another /proc")
+def test_a_process_that_proc_hides_is_not_taken_for_dead() -> None:
+    with subprocess.Popen(["true"]) as gone:
+        gone.wait()
+    environ = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    command = ["unshare", "-m", sys.executable, "-c", _BEHIND_HIDEPID]
+    done = subprocess.run(
+        [*command, str(os.getpid()), str(gone.pid)],
+        env=environ,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "None False\n", done.stderr
