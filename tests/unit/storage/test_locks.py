@@ -125,6 +125,8 @@ import os, subprocess, sys
 from dataclasses import replace
 from backupmon.storage.locks import ProcessName, this_host
 subprocess.run(["mount", "-t", "proc", "-o", "hidepid=2", "proc", "/proc"], check=True)
+os.setgroups([])
+os.setgid(65534)
 os.setuid(65534)
 living, dead = (ProcessName(this_host(), int(pid), 1) for pid in sys.argv[1:3])
 print(living.alive(), dead.alive())
