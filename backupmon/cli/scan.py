@@ -215,8 +215,8 @@ _ALSO = (
     ("reports_invalid", "report cannot be read", "reports cannot be read"),
     (
         "reports_passed_over",
-        "file among the reports is no regular file",
-        "files among the reports are no regular files",
+        "file among the reports is no regular file, or may not be read (the log says which)",
+        "files among the reports are no regular files, or may not be read (the log says which)",
     ),
     (
         "discoveries",

@@ -16,6 +16,9 @@ from backupmon.extensions import begin_write, db
 from backupmon.models import BackupEntry, ExpectedBackupJob
 from backupmon.storage.roots import CLAIMED, PREVIOUS, Root
 
+#: The root whose folders are named by entries.
+QUARANTINE = "QUARANTINE_ROOT"
+
 
 def skip_used_numbers(roots: Sequence[Root]) -> None:
     """Let entries and jobs be numbered from above what is found on disk, durably."""
@@ -23,7 +26,10 @@ def skip_used_numbers(roots: Sequence[Root]) -> None:
     for root in roots:
         kept = root.path / PREVIOUS
         jobs = max([jobs, *_numbers(kept)])
-        entries = max([entries, *_numbers(root.path), *_numbers(root.path / CLAIMED)])
+        entries = max([entries, *_numbers(root.path / CLAIMED)])
+        if root.name == QUARANTINE:
+            # Elsewhere a number is a year, or an agent.
+            entries = max([entries, *_numbers(root.path)])
     begin_write()
     _begin_above(BackupEntry.__tablename__, entries)
     _begin_above(ExpectedBackupJob.__tablename__, jobs)

@@ -30,6 +30,17 @@ def test_new_entries_are_not_numbered_into_the_folders_of_forgotten_ones(world: 
     assert {forgotten, new} <= set(world.every_file().values())
 
 
+def test_folders_named_by_years_or_by_agents_are_no_numbers_of_entries(world: World) -> None:
+    jobs = [world.job(), world.job(agent="4711", city="Buea")]
+    world.site().deliver(at(11, 50), shop="one")
+    world.site("4711").deliver(at(11, 50), shop="one")
+    world.scan(at(12, 0))
+    assert (world.settings.validated_root / "2031").is_dir()
+    world.site().deliver(at(11, 50, days=1), shop="two")
+    world.scan(at(12, 0, days=1))
+    assert sorted(entry.id for job in jobs for entry in world.entries(job)) == [1, 2, 3]
+
+
 def _hang_up() -> None:
     """Close every connection, so that the file is all there is of the database."""
     db.session.remove()
