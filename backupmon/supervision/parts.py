@@ -39,6 +39,8 @@ def web_part(listening: int, processes: int) -> Part:
         *("--workers", str(processes), "--threads", "4"),
         *("--graceful-timeout", str(_GRACE)),
         *("--log-level", "warning"),
+        # It would lie in the home of whoever runs this, and nobody asks there.
+        "--no-control-socket",
     )
     return Part("web", command, keeps=(listening,))
 
