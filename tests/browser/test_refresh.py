@@ -138,3 +138,14 @@ def test_an_entry_unfolds_in_place_and_stays_through_a_refresh(
     opened = page.locator("details.entry[open]")
     expect(opened).to_have_count(1)
     expect(opened).to_contain_text("What the server measured")
+
+
+def test_a_fold_that_a_refresh_brings_is_open(world: World, open_page: Open) -> None:
+    job = world.job("shop")
+    stands(job, Status.FAILED)
+    page = open_page("/")
+    expect(page.locator("details.site")).to_have_count(0)
+    stands(job, Status.SUCCESS)
+    refresh(page)
+    expect(page.locator("h1")).to_have_text("The one backup is good")
+    expect(page.locator(f"details.site[open] #job-{job}")).to_be_visible()
