@@ -23,6 +23,7 @@ from rq.serializers import JSONSerializer
 from rq_scheduler import Scheduler
 
 from backupmon.core.errors import BackupmonError
+from backupmon.core.phrases import phrase
 
 SCAN, VERIFY, ALERTS = "scan", "verify", "alerts"
 #: In the order that a worker takes from them: what is quick and holds up others comes first.
@@ -83,8 +84,8 @@ def answering() -> Iterator[None]:
         yield
     except (RedisError, OSError) as error:
         raise QueueDownError(
-            f"the queue (Redis) does not answer: {error}",
-            "start it (flask up brings one along) or check BACKUPMON_REDIS_URL",
+            phrase("the queue (Redis) does not answer: %(error)s", error=str(error)),
+            phrase("start it (flask up brings one along) or check BACKUPMON_REDIS_URL"),
         ) from error
 
 

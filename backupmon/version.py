@@ -1,3 +1,3 @@
-"""The version of this program, in one place."""
+"""The version of this program, in one place; ``pyproject.toml`` says the same."""
 
 VERSION = "0.1.0"

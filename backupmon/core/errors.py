@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from backupmon.core.phrases import Phrase, in_english
+
 
 class BackupmonError(Exception):
     """Something an operator must know: what happened, to what, and what to do.
@@ -12,12 +14,14 @@ class BackupmonError(Exception):
         What happened, and to which thing, in one sentence.
     hint:
         What the operator can do about it; empty when nothing can be advised.
+
+    Both are kept as English text. Where a phrase is given, pages say it in other languages too.
     """
 
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.message = message
-        self.hint = hint
+    def __init__(self, message: Phrase | str, hint: Phrase | str = "") -> None:
+        self.message = in_english(message)
+        self.hint = in_english(hint)
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         return f"{self.message}\nhint: {self.hint}" if self.hint else self.message

@@ -10,8 +10,8 @@ import structlog
 from sqlalchemy import func, select
 
 from backupmon.config import Settings
+from backupmon.core.phrases import Phrase, phrase
 from backupmon.core.statuses import Status
-from backupmon.core.words import human_span
 from backupmon.extensions import begin_write, db
 from backupmon.models import BackupEntry, ScanRun, ServerCondition, StoredBackup, StoredState
 from backupmon.services.context import Scan
@@ -82,24 +82,32 @@ def note_stuck(scan: Scan) -> None:
     )
     for entry_id, created_at, deadline in pending:
         if deadline < scan.now:
-            age = human_span(scan.real_now - created_at)
-            scan.note(_stuck("entry.stuck", entry_id, f"has waited for its verdict for {age}"))
+            told = phrase(
+                "entry %(entry)s has waited for its verdict for %(age)s",
+                entry=str(entry_id),
+                age=scan.real_now - created_at,
+            )
+            scan.note(_stuck("entry.stuck", entry_id, told))
     moving = db.session.execute(
         select(StoredBackup.entry_id, StoredBackup.created_at).where(
             StoredBackup.state == StoredState.MOVING.value, StoredBackup.created_at < since
         )
     )
     for entry_id, created_at in moving:
-        age = human_span(scan.real_now - created_at)
-        scan.note(_stuck("file.stuck", entry_id, f"has a file on its way for {age}"))
+        told = phrase(
+            "entry %(entry)s has a file on its way for %(age)s",
+            entry=str(entry_id),
+            age=scan.real_now - created_at,
+        )
+        scan.note(_stuck("file.stuck", entry_id, told))
 
 
-def _stuck(code: str, entry_id: int, words: str) -> ServerFault:
+def _stuck(code: str, entry_id: int, told: Phrase) -> ServerFault:
     return ServerFault(
         code,
         f"entry {entry_id}",
-        f"entry {entry_id} {words}",
-        "look for another server condition that holds it up, and at the log of the scans",
+        told,
+        phrase("look for another server condition that holds it up, and at the log of the scans"),
     )
 
 

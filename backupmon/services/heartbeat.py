@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backupmon.config import Settings
 from backupmon.core.errors import BackupmonError
+from backupmon.core.phrases import phrase
 from backupmon.core.text import one_line
 from backupmon.extensions import db
 from backupmon.services.conditions import SeenBy, begin_condition, end_condition
@@ -64,20 +65,32 @@ def _call(url: SplitResult, settings: Settings) -> None:
         raise
     except (OSError, http.client.HTTPException, ValueError) as error:
         raise HeartbeatError(
-            f"the heartbeat at {url.hostname} failed: {one_line(str(error) or repr(error))}",
-            "see whether it is up, and check BACKUPMON_HEARTBEAT_URL",
+            phrase(
+                "the heartbeat at %(host)s failed: %(error)s",
+                host=str(url.hostname),
+                error=one_line(str(error) or repr(error)),
+            ),
+            phrase("see whether it is up, and check BACKUPMON_HEARTBEAT_URL"),
         ) from None
     finally:
         connection.close()
     if 300 <= status < 400:
         raise HeartbeatError(
-            f"the heartbeat at {url.hostname} leads elsewhere (HTTP {status})",
-            "let BACKUPMON_HEARTBEAT_URL be the address that it leads to; none is followed",
+            phrase(
+                "the heartbeat at %(host)s leads elsewhere (HTTP %(status)s)",
+                host=str(url.hostname),
+                status=str(status),
+            ),
+            phrase("let BACKUPMON_HEARTBEAT_URL be the address that it leads to; none is followed"),
         )
     if not 200 <= status < 300:
         raise HeartbeatError(
-            f"the heartbeat at {url.hostname} answers HTTP {status}",
-            "check BACKUPMON_HEARTBEAT_URL",
+            phrase(
+                "the heartbeat at %(host)s answers HTTP %(status)s",
+                host=str(url.hostname),
+                status=str(status),
+            ),
+            phrase("check BACKUPMON_HEARTBEAT_URL"),
         )
 
 
@@ -107,8 +120,8 @@ def _connect_to_public(
     public = [place for place in places if _is_public(str(place[4][0]))]
     if not public:
         raise HeartbeatError(
-            f"the heartbeat at {host} is on a private network",
-            "set BACKUPMON_ALLOW_PRIVATE_ADDRESSES=true if that is meant",
+            phrase("the heartbeat at %(host)s is on a private network", host=host),
+            phrase("set BACKUPMON_ALLOW_PRIVATE_ADDRESSES=true if that is meant"),
         )
     return socket.create_connection((str(public[0][4][0]), port), timeout)
 

@@ -18,7 +18,7 @@ from backupmon.core.text import clean, one_line
 from backupmon.core.words import short_hash
 from backupmon.extensions import db
 from backupmon.language.conditions import condition_title
-from backupmon.language.phrases import say
+from backupmon.language.phrases import say, say_server
 from backupmon.language.wording import say_age, say_size
 from backupmon.models import Alert, BackupEntry, ExpectedBackupJob, StoredBackup, StoredState
 
@@ -145,13 +145,13 @@ def _of_server(alert: Alert) -> Paragraph:
     kind, condition = AlertKind(alert.kind), alert.condition
     title = condition_title(condition.code).rstrip(".")
     facts = [
-        (gettext("What exactly"), one_line(condition.message, _MOST_SAID)),
+        (gettext("What exactly"), one_line(say_server(condition.message), _MOST_SAID)),
         (gettext("Since"), _moment(condition.started_at)),
     ]
     if condition.ended_at is not None:
         facts.append((gettext("Until"), _moment(condition.ended_at)))
     elif condition.hint:
-        facts.append((gettext("Next step"), one_line(condition.hint, _MOST_SAID)))
+        facts.append((gettext("Next step"), one_line(say_server(condition.hint), _MOST_SAID)))
     return Paragraph(
         kind,
         _TONES.get(kind, "bad"),

@@ -19,6 +19,7 @@ from flask_mail import BadHeaderError, Connection, Mail, Message
 
 from backupmon.config import Settings
 from backupmon.core.errors import BackupmonError
+from backupmon.core.phrases import Phrase, phrase
 from backupmon.core.text import one_line
 
 #: Seconds that the server may take for each answer.
@@ -135,19 +136,25 @@ def _config(settings: Settings) -> dict[str, Any]:
     }
 
 
-def _told_of(mail: Any, error: Exception) -> tuple[str, str]:
+def _told_of(mail: Any, error: Exception) -> tuple[Phrase, Phrase]:
     """What is wrong with the server, and what to do."""
-    said = f"the mail server {mail.server}:{mail.port} takes no mail: {_words_of(error)}"
+    said = phrase(
+        "the mail server %(address)s takes no mail: %(error)s",
+        address=f"{mail.server}:{mail.port}",
+        error=_words_of(error),
+    )
     if isinstance(error, ssl.SSLCertVerificationError):
-        return said, (
+        return said, phrase(
             "let BACKUPMON_MAIL_SERVER be a name that its certificate bears; for a private "
             "authority, let SSL_CERT_FILE name the authority's certificate"
         )
     if isinstance(error, smtplib.SMTPAuthenticationError):
-        return said, "check BACKUPMON_MAIL_USERNAME and BACKUPMON_MAIL_PASSWORD"
+        return said, phrase("check BACKUPMON_MAIL_USERNAME and BACKUPMON_MAIL_PASSWORD")
     if isinstance(error, smtplib.SMTPNotSupportedError):
-        return said, "it has no STARTTLS or no log-in there: check BACKUPMON_MAIL_PORT, _USE_TLS"
-    return said, (
+        return said, phrase(
+            "it has no STARTTLS or no log-in there: check BACKUPMON_MAIL_PORT, _USE_TLS"
+        )
+    return said, phrase(
         "see whether it is up, and check BACKUPMON_MAIL_SERVER and BACKUPMON_MAIL_PORT; "
         "alerts wait, and none is lost"
     )

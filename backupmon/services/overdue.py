@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy import Select, func, select, update
 
 from backupmon.core.overdue import Instead, InvalidReport, judge_overdue
+from backupmon.core.phrases import phrase
 from backupmon.core.schedule import Cycle
 from backupmon.core.statuses import Status
 from backupmon.core.waiting import LONGEST_WAIT
@@ -123,8 +124,11 @@ def _held_back(scan: Scan) -> set[str]:
             ServerFault(
                 SETTLING,
                 agent,
-                f"a report of {agent} is not finished, and keeps being written to",
-                "see what writes it; agents should write under another name and rename",
+                phrase(
+                    "a report of %(agent)s is not finished, and keeps being written to",
+                    agent=agent,
+                ),
+                phrase("see what writes it; agents should write under another name and rename"),
             )
         )
     return held

@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from backupmon.core.errors import TemplateError
 from backupmon.core.paths import render
+from backupmon.core.phrases import in_english, phrase
 from backupmon.core.statuses import Status
 from backupmon.core.verdict import Verdict
 from backupmon.extensions import db
@@ -173,8 +174,12 @@ def put_away(scan: Scan, placement: Placement) -> Placement:
             fault=ServerFault(
                 "path.unusable",
                 path,
-                f"{path}: the file cannot be put there ({error})",
-                "see what stands in its way; the file is kept and tried again",
+                phrase(
+                    "%(path)s: the file cannot be put there (%(error)s)",
+                    path=path,
+                    error=str(error),
+                ),
+                phrase("see what stands in its way; the file is kept and tried again"),
             ),
         )
     return placement
@@ -270,13 +275,21 @@ def _key(path: Sequence[str]) -> str:
 def _occupied(scan: Scan, job: ExpectedBackupJob, path: Sequence[str], other_id: int) -> str:
     """Note that another job's copy stands there; gives the words for it."""
     other = db.session.get_one(ExpectedBackupJob, other_id)
-    note = f"{'/'.join(path)} is taken by the copy of {other.title} (job {other.id})"
+    taken = {"path": "/".join(path), "other": other.title, "number": str(other.id)}
+    note = in_english(
+        phrase("%(path)s is taken by the copy of %(other)s (job %(number)s)", **taken)
+    )
     scan.note(
         ServerFault(
             "path.occupied",
             f"job {job.id}",
-            f"{job.title}: {note}; its good backup went to quarantine",
-            "give one of the two jobs another final path",
+            phrase(
+                "%(job)s: %(path)s is taken by the copy of %(other)s (job %(number)s); its good "
+                "backup went to quarantine",
+                job=job.title,
+                **taken,
+            ),
+            phrase("give one of the two jobs another final path"),
         )
     )
     return note

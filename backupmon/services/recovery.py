@@ -16,6 +16,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import joinedload
 
 from backupmon.core.paths import deposit_components
+from backupmon.core.phrases import phrase
 from backupmon.core.statuses import Status
 from backupmon.extensions import db
 from backupmon.models import BackupEntry, StoredBackup, StoredState
@@ -219,10 +220,18 @@ def _lost(scan: Scan, row: StoredBackup) -> None:
         ServerFault(
             "copy.lost",
             f"entry {row.entry_id}",
-            f"the file of entry {row.entry_id} ({row.entry.job.title}, {row.file_name}) was "
-            f"judged and is nowhere to be found, neither at {row.path} nor on its way",
-            "somebody or something other than this server removed it; ask the agent to send "
-            "it again",
+            phrase(
+                "the file of entry %(entry)s (%(job)s, %(file)s) was judged and is nowhere to be "
+                "found, neither at %(path)s nor on its way",
+                entry=str(row.entry_id),
+                job=row.entry.job.title,
+                file=row.file_name,
+                path=row.path,
+            ),
+            phrase(
+                "somebody or something other than this server removed it; ask the agent to send "
+                "it again"
+            ),
         )
     )
     with scan.recording():
@@ -255,7 +264,11 @@ def _orphan(entry_id: int) -> ServerFault:
     return ServerFault(
         "claimed.orphan",
         f"entry {entry_id}",
-        f"DEPOSIT_ROOT/{CLAIMED}/{entry_id} holds a file for an entry that the database does "
-        "not know",
-        "the database may be an older copy, or another one; look at the file and move it away",
+        phrase(
+            "DEPOSIT_ROOT/%(folder)s holds a file for an entry that the database does not know",
+            folder=f"{CLAIMED}/{entry_id}",
+        ),
+        phrase(
+            "the database may be an older copy, or another one; look at the file and move it away"
+        ),
     )

@@ -16,6 +16,7 @@ from sqlalchemy.orm import joinedload
 
 from backupmon.config import Settings
 from backupmon.core.job_spec import agent_key
+from backupmon.core.phrases import phrase
 from backupmon.extensions import begin_write, db
 from backupmon.models import BackupEntry, ScanRun
 from backupmon.services.conditions import (
@@ -239,8 +240,11 @@ def _note_clocks(scan: Scan) -> None:
             ServerFault(
                 "clock.behind",
                 "clock",
-                f"the clocks of {len(scan.ahead)} agents run ahead of this server's",
-                "check the server's clock (timedatectl); it may be the one that is wrong",
+                phrase(
+                    "the clocks of %(agents)s agents run ahead of this server's",
+                    agents=len(scan.ahead),
+                ),
+                phrase("check the server's clock (timedatectl); it may be the one that is wrong"),
             )
         )
 

@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backupmon.config import PROJECT_ROOT
 from backupmon.core.errors import BackupmonError
+from backupmon.core.phrases import phrase
 from backupmon.extensions import db
 
 _MIGRATIONS = str(PROJECT_ROOT / "migrations")
@@ -35,9 +36,11 @@ def check_schema() -> None:
     if found == head():
         return
     if found is None:
-        raise SchemaError("the database is empty", "set it up with flask init")
+        raise SchemaError(phrase("the database is empty"), phrase("set it up with flask init"))
     if found in known_revisions():
-        raise SchemaError("the database is of an older version", "run flask db upgrade")
+        raise SchemaError(
+            phrase("the database is of an older version"), phrase("run flask db upgrade")
+        )
     raise _newer()
 
 
@@ -59,8 +62,8 @@ def upgrade_schema() -> None:
 
 def _newer() -> SchemaError:
     return SchemaError(
-        "the database is of a newer version than this program",
-        "start the newer program, or restore the database from before the upgrade",
+        phrase("the database is of a newer version than this program"),
+        phrase("start the newer program, or restore the database from before the upgrade"),
     )
 
 
@@ -110,7 +113,9 @@ def database_error(error: SQLAlchemyError) -> BackupmonError:
     cause = getattr(error, "orig", None) or error
     said = " ".join(str(cause).split())[:300]
     return BackupmonError(
-        f"the database cannot be used: {said}",
-        "check BACKUPMON_DATABASE_URL, that the database is up, and that its disk has room; "
-        "files and reports were left where they are",
+        phrase("the database cannot be used: %(error)s", error=said),
+        phrase(
+            "check BACKUPMON_DATABASE_URL, that the database is up, and that its disk has room; "
+            "files and reports were left where they are"
+        ),
     )

@@ -13,6 +13,7 @@ from datetime import datetime
 
 from backupmon.core.file_findings import Section
 from backupmon.core.measurement import Measurement, Presence
+from backupmon.core.phrases import phrase
 from backupmon.core.waiting import Claimant, Contest, Patience, contest
 from backupmon.services.context import Progress
 from backupmon.storage.claims import (
@@ -274,8 +275,12 @@ def _take_share(
             raise ServerFault(
                 "copy.differs",
                 f"entry {entry_id}",
-                f"entry {entry_id}: the copy of {name} is not what was read before",
-                "check the server's memory and disks; the original is kept and tried again",
+                phrase(
+                    "entry %(entry)s: the copy of %(file)s is not what was read before",
+                    entry=str(entry_id),
+                    file=name,
+                ),
+                phrase("check the server's memory and disks; the original is kept and tried again"),
             )
     result.judged.append(Judged(entry_id, measurement, name))
 

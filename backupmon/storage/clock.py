@@ -7,6 +7,7 @@ import os
 import stat
 from datetime import UTC, datetime
 
+from backupmon.core.phrases import phrase
 from backupmon.storage.faults import ServerFault, server_fault
 from backupmon.storage.folders import PRIVATE, own_folder
 from backupmon.storage.roots import CLAIMED
@@ -55,9 +56,16 @@ def _keep_to_ourselves(own: int, owners: set[int]) -> None:
         raise ServerFault(
             "folder.replaced",
             CLAIMED,
-            f"DEPOSIT_ROOT/{CLAIMED} belongs to another user (uid {found.st_uid}): what is "
-            "claimed there could be changed behind the server's back",
-            "move it away, and let no agent write to DEPOSIT_ROOT itself, only to its own folder",
+            phrase(
+                "DEPOSIT_ROOT/%(folder)s belongs to another user (uid %(uid)s): what is claimed "
+                "there could be changed behind the server's back",
+                folder=CLAIMED,
+                uid=str(found.st_uid),
+            ),
+            phrase(
+                "move it away, and let no agent write to DEPOSIT_ROOT itself, only to its own "
+                "folder"
+            ),
         )
     if stat.S_IMODE(found.st_mode) & ~PRIVATE:
         # Some shares have no permissions of their own to change.

@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator, Sequence
 
 from backupmon.core.errors import BackupmonError
+from backupmon.core.phrases import phrase
 from backupmon.storage.faults import ServerFault, server_fault
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -19,12 +20,17 @@ SHOWN, PRIVATE = 0o750, 0o700
 class NotAFolderError(BackupmonError):
     """A component of a path is a link, or a file where a folder should be.
 
-    `linked` tells which.
+    `path` and `linked` tell where, and which.
     """
 
     def __init__(self, path: str, *, linked: bool) -> None:
-        super().__init__(f"{path} is {'a link' if linked else 'no folder'}")
-        self.linked = linked
+        words = (
+            phrase("%(path)s is a link", path=path)
+            if linked
+            else phrase("%(path)s is no folder", path=path)
+        )
+        super().__init__(words)
+        self.path, self.linked = path, linked
 
 
 @contextlib.contextmanager
@@ -80,8 +86,16 @@ def own_folder(
         raise ServerFault(
             "folder.replaced",
             "/".join(components),
-            f"{error.message}, where the server keeps a folder of its own",
-            "see who put it there, move it away, and let nobody else write to that folder",
+            phrase(
+                "%(path)s is a link, where the server keeps a folder of its own",
+                path=error.path,
+            )
+            if error.linked
+            else phrase(
+                "%(path)s is no folder, where the server keeps a folder of its own",
+                path=error.path,
+            ),
+            phrase("see who put it there, move it away, and let nobody else write to that folder"),
         ) from error
     try:
         yield fd

@@ -5,6 +5,8 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -135,3 +137,30 @@ class FileLock:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
+
+
+@contextmanager
+def folder_lock(folder: Path) -> Iterator[bool]:
+    """Whether the lock on a folder is ours, for as long as the block lasts.
+
+    Nothing is written: it is for those who look after a disk that is full or read-only. Where the
+    folder or its filesystem has no locks to give, everybody has them.
+    """
+    fd = None
+    with suppress(OSError):
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        yield fd is None or _is_taken(fd)
+    finally:
+        if fd is not None:
+            os.close(fd)
+
+
+def _is_taken(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -15,6 +15,7 @@ import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from backupmon.core.phrases import phrase
 from backupmon.storage.failpoints import failpoint
 from backupmon.storage.faults import ServerFault, server_fault
 from backupmon.storage.folders import NotAFolderError, folder, names_in, own_folder, sync_folder
@@ -184,8 +185,11 @@ def _differs(target: Target) -> CopyDiffers:
     return CopyDiffers(
         "copy.differs",
         target.path,
-        f"{target.path}: the copy on the other filesystem is not what was read before",
-        "check the server's memory and disks; the original is kept and tried again",
+        phrase(
+            "%(path)s: the copy on the other filesystem is not what was read before",
+            path=target.path,
+        ),
+        phrase("check the server's memory and disks; the original is kept and tried again"),
     )
 
 
@@ -339,7 +343,7 @@ def _explained(error: OSError, target: Target) -> ServerFault:
         return ServerFault(
             "path.occupied",
             target.path,
-            f"{target.path}: something that is no file stands there",
-            "move it away; the backup is kept and put there by the next scan",
+            phrase("%(path)s: something that is no file stands there", path=target.path),
+            phrase("move it away; the backup is kept and put there by the next scan"),
         )
     return server_fault(error, target.path)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from backupmon.core.phrases import phrase
 from backupmon.storage.faults import ServerFault, server_fault
 from backupmon.storage.folders import sync_folder
 
@@ -99,12 +100,20 @@ def check_marker(root: Root, expected: str) -> None:
     found = read_marker(root)
     if found == expected:
         return
-    told = "bears no marker" if found is None else "bears the marker of another root"
+    values = {"root": root.name, "path": str(root.path)}
+    told = (
+        phrase("%(root)s (%(path)s) bears no marker: its disk may not be mounted", **values)
+        if found is None
+        else phrase(
+            "%(root)s (%(path)s) bears the marker of another root: its disk may not be mounted",
+            **values,
+        )
+    )
     raise ServerFault(
         "root.unmarked",
         root.name,
-        f"{root.name} ({root.path}) {told}: its disk may not be mounted",
-        "mount it; if the folder was replaced on purpose, run flask init --mark-roots",
+        told,
+        phrase("mount it; if the folder was replaced on purpose, run flask init --mark-roots"),
     )
 
 
@@ -112,8 +121,12 @@ def _absent(root: Root) -> ServerFault:
     return ServerFault(
         "root.absent",
         root.name,
-        f"{root.name} ({root.path}) is not there: its disk may not be mounted",
-        "mount it, or set the right path; flask init creates the folders of a new server",
+        phrase(
+            "%(root)s (%(path)s) is not there: its disk may not be mounted",
+            root=root.name,
+            path=str(root.path),
+        ),
+        phrase("mount it, or set the right path; flask init creates the folders of a new server"),
     )
 
 

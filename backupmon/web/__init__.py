@@ -25,13 +25,17 @@ from backupmon.web.languages import bp as languages
 from backupmon.web.navigation import places
 from backupmon.web.next_page import this_page
 from backupmon.web.protection import protect
+from backupmon.web.quarantine import bp as quarantine
+from backupmon.web.quarantine_actions import bp as quarantine_actions
 from backupmon.web.sessions import init_sessions
+from backupmon.web.system import bp as system
 from backupmon.web.telling import GLOBALS
 from backupmon.web.themes import bp as themes_bp
 from backupmon.web.themes import theme, themes
 
 BLUEPRINTS = (
     *(assets, dashboard, health, job, job_actions, job_forms, languages, themes_bp),
+    *(quarantine, quarantine_actions, system),
     *(door, account, admin_users, admin_tokens, admin_audit),
 )
 

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from flask import current_app, g, request
 from flask_babel import lazy_gettext as _l
 
 from backupmon.core.accounts import Role
+from backupmon.web.kept_count import kept_count
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One area in the navigation."""
+    """One area in the navigation.
+
+    Parameters
+    ----------
+    count:
+        Tells how much waits for somebody there; 0 is not shown.
+    """
 
     endpoint: str
     title: str
     role: Role = Role.VIEWER
+    count: Callable[[], int] = int
 
     @property
     def is_here(self) -> bool:
@@ -27,6 +36,8 @@ class Place:
 #: In the order in which they stand on every page. What is not there yet is left out.
 PLACES = (
     Place("dashboard.index", _l("Dashboard")),
+    Place("quarantine.index", _l("Quarantine"), count=kept_count),
+    Place("system.index", _l("System")),
     Place("admin_users.index", _l("Users"), Role.ADMIN),
     Place("admin_tokens.index", _l("API tokens"), Role.ADMIN),
     Place("admin_audit.index", _l("Audit log"), Role.ADMIN),

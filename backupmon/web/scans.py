@@ -6,6 +6,7 @@ from flask import flash
 from flask_babel import gettext as _
 
 from backupmon.application import current_settings
+from backupmon.language.phrases import say_server
 from backupmon.queue import QueueDownError
 from backupmon.services.background import request_scan
 
@@ -15,6 +16,6 @@ def ask_for_scan(agent: str | None = None) -> None:
     try:
         request_scan(current_settings(), agent=agent)
     except QueueDownError as error:
-        flash(_("Nobody can look now: %(reason)s.", reason=error.message), "error")
+        flash(_("Nobody can look now: %(reason)s.", reason=say_server(error.message)), "error")
     else:
         flash(_("The server looks now. What it finds shows here by itself."), "good")

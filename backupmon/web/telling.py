@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from backupmon.application import current_settings
 from backupmon.core.findings import Finding
-from backupmon.language.conditions import condition_title
+from backupmon.language.conditions import check_title, condition_title
 from backupmon.language.filters import now
 from backupmon.language.findings import (
     finding_title,
@@ -18,7 +18,8 @@ from backupmon.language.findings import (
     say_finding,
     say_verdict,
 )
-from backupmon.language.phrases import say
+from backupmon.language.phrases import say, say_server
+from backupmon.language.scans import say_found, scan_state
 from backupmon.language.standings import say_count, say_counts, standing_words
 from backupmon.language.wording import say_round_size
 from backupmon.models import BackupEntry, StoredBackup, StoredState
@@ -78,6 +79,7 @@ def place_of(copy: StoredBackup) -> str:
 
 GLOBALS: dict[str, Callable[..., object]] = {
     "args_of": args_of,
+    "check_title": check_title,
     "condition_title": condition_title,
     "cycle_marks": cycle_marks,
     "cycles_told": cycles_told,
@@ -93,6 +95,9 @@ GLOBALS: dict[str, Callable[..., object]] = {
     "say_counts": say_counts,
     "say_culprits": say_culprits,
     "say_finding": say_finding,
+    "say_found": say_found,
+    "say_server": say_server,
+    "scan_state": scan_state,
     "say_verdict": say_verdict,
     "spark_of": spark_of,
     "standing_words": standing_words,

@@ -377,6 +377,8 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_jobs(
     for number in range(1, 40):
         world.job(f"db{number:03}")
     world.scan(at(13))
+    # What lies in quarantine is counted anew once after a change.
+    client.get("/")
     with queries() as for_forty:
         client.get("/")
     assert len(for_forty) == len(for_one) <= 16

@@ -70,6 +70,17 @@ TABLE = {
     "POST /jobs/<int:job_id>/resume": only("operator", 404),
     "POST /jobs/<int:job_id>/delete": only("operator", 404),
     "POST /jobs/<int:job_id>/scan": only("operator", 404),
+    "GET /quarantine": only("viewer", 200),
+    "GET /quarantine/<int:entry_id>": only("viewer", 404),
+    "POST /quarantine/<int:entry_id>/accept": only("operator", 404),
+    "POST /quarantine/<int:entry_id>/delete": only("operator", 404),
+    "POST /quarantine/delete": only("operator", 422),
+    "GET /system": only("viewer", 200),
+    "GET /system/state": only("viewer", 200),
+    "GET /system/scans": only("viewer", 200),
+    "GET /system/conditions": only("viewer", 200),
+    "POST /system/scan": only("operator", 302),
+    "POST /system/doctor": only("operator", 200),
 }
 #: What stands in an address for each of its variables.
 #: User 1 is there, and is no reader of this test.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy import func, select
 
@@ -26,7 +26,7 @@ from backupmon.services.dashboard.summary import (
     Heartbeat,
     count_jobs,
     due_next,
-    heartbeat,
+    heartbeat_of,
 )
 
 
@@ -81,13 +81,12 @@ def load_board(
         The ids of the jobs whose rows are to stay where they are, in their order: somebody is
         reading them. None takes those of the selection.
     """
-    interval = timedelta(minutes=settings.scanner_interval_minutes)
     counts = count_jobs(now)
     found = count_selected(selection) if selection.is_filtered else counts.total
     jobs = selected_jobs(selection) if held is None else held_jobs(held)
     return Board(
         counts=counts,
-        heartbeat=heartbeat(now, interval),
+        heartbeat=heartbeat_of(settings, now),
         due_next=due_next(now),
         conditions=open_conditions(now),
         selection=selection,

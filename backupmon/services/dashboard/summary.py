@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import case, func, select
 
+from backupmon.config import Settings
 from backupmon.core.standing import NEEDS_YOU, Standing, standing_of
 from backupmon.extensions import db
 from backupmon.models import ExpectedBackupJob, ScanRun
@@ -106,6 +107,11 @@ def due_next(now: datetime) -> DueNext | None:
     )
     row = db.session.execute(query).first()
     return None if row is None or row[0] is None else DueNext(row[0], row[1])
+
+
+def heartbeat_of(settings: Settings, now: datetime) -> Heartbeat:
+    """As `heartbeat`, for the interval that is set."""
+    return heartbeat(now, timedelta(minutes=settings.scanner_interval_minutes))
 
 
 def heartbeat(now: datetime, interval: timedelta) -> Heartbeat:

@@ -10,6 +10,7 @@ from sqlalchemy.pool import NullPool
 
 from backupmon.config import Settings
 from backupmon.core.errors import BackupmonError
+from backupmon.core.phrases import Phrase, phrase
 
 #: Seconds that a database has to answer.
 _PATIENCE = 5
@@ -34,7 +35,10 @@ def check_database(settings: Settings) -> None:
     """
     file = sqlite_file(settings)
     if file is not None and not file.exists():
-        raise NoDatabaseError(f"there is no database yet at {file}", "set it up with flask init")
+        raise NoDatabaseError(
+            phrase("there is no database yet at %(file)s", file=str(file)),
+            phrase("set it up with flask init"),
+        )
     wait = {"timeout" if file else "connect_timeout": _PATIENCE}
     engine = create_engine(settings.database_url, poolclass=NullPool, connect_args=wait)
     try:
@@ -43,14 +47,17 @@ def check_database(settings: Settings) -> None:
             if file is not None:
                 connection.execute(text("SELECT count(*) FROM sqlite_master"))
     except SQLAlchemyError as error:
-        words = f"the database does not answer: {said_by(error)}"
+        words = phrase("the database does not answer: %(error)s", error=said_by(error))
         raise NoDatabaseError(words, _hint(file)) from error
 
 
-def _hint(file: Path | None) -> str:
+def _hint(file: Path | None) -> Phrase:
     if file is None:
-        return "start PostgreSQL, or check BACKUPMON_DATABASE_URL and what its user may do"
-    return f"check that the server's user may read and write {file} and the folder it lies in"
+        return phrase("start PostgreSQL, or check BACKUPMON_DATABASE_URL and what its user may do")
+    return phrase(
+        "check that the server's user may read and write %(file)s and the folder it lies in",
+        file=str(file),
+    )
 
 
 def said_by(error: Exception) -> str:

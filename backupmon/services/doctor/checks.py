@@ -9,9 +9,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backupmon.core.errors import BackupmonError
 from backupmon.core.findings import Level
+from backupmon.core.phrases import Phrase, in_english, phrase
 from backupmon.core.text import clean
 from backupmon.services.doctor.asking import said_by
 from backupmon.services.doctor.patient import Patient
+
+#: A sentence that pages say in the reader's language, or one that an error has said already.
+Said = Phrase | str
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +28,26 @@ class Check:
         What was looked at.
     level:
         Good, warning (it works, and somebody should know), or bad (it has to be mended).
-    words:
+    said:
         What was found.
-    hint:
+    advice:
         What to do; empty where nothing can be advised.
     """
 
     name: str
     level: Level
-    words: str
-    hint: str = ""
+    said: Said
+    advice: Said = ""
+
+    @property
+    def words(self) -> str:
+        """What was found, in English."""
+        return clean(in_english(self.said))
+
+    @property
+    def hint(self) -> str:
+        """What to do, in English."""
+        return clean(in_english(self.advice))
 
     def as_dict(self) -> dict[str, str]:
         """For programs."""
@@ -49,19 +63,19 @@ class Check:
 CheckFunction = Callable[[Patient], Iterable[Check]]
 
 
-def good(name: str, words: str, hint: str = "") -> Check:
+def good(name: str, said: Said, advice: Said = "") -> Check:
     """It is as it should be."""
-    return Check(name, Level.GOOD, clean(words), clean(hint))
+    return Check(name, Level.GOOD, said, advice)
 
 
-def warning(name: str, words: str, hint: str = "") -> Check:
+def warning(name: str, said: Said, advice: Said = "") -> Check:
     """It works, and somebody should know."""
-    return Check(name, Level.WARNING, clean(words), clean(hint))
+    return Check(name, Level.WARNING, said, advice)
 
 
-def bad(name: str, words: str, hint: str = "") -> Check:
+def bad(name: str, said: Said, advice: Said = "") -> Check:
     """It has to be mended."""
-    return Check(name, Level.BAD, clean(words), clean(hint))
+    return Check(name, Level.BAD, said, advice)
 
 
 def trouble(name: str, error: Exception) -> Check:
@@ -69,5 +83,9 @@ def trouble(name: str, error: Exception) -> Check:
     if isinstance(error, BackupmonError):
         return bad(name, error.message, error.hint)
     if isinstance(error, SQLAlchemyError):
-        return bad(name, f"the database says: {said_by(error)}", "see the database's own log")
-    return bad(name, f"cannot be told: {said_by(error)}")
+        return bad(
+            name,
+            phrase("the database says: %(error)s", error=said_by(error)),
+            phrase("see the database's own log"),
+        )
+    return bad(name, phrase("cannot be told: %(error)s", error=said_by(error)))

@@ -9,7 +9,8 @@ from typing import Any
 from sqlalchemy import text
 
 from backupmon.core.findings import Level
-from backupmon.core.words import human_span
+from backupmon.core.phrases import phrase
+from backupmon.core.words import to_translate
 from backupmon.extensions import db
 from backupmon.queue import QueueDownError, answering
 from backupmon.services.background import queue_of
@@ -18,7 +19,7 @@ from backupmon.services.doctor.checks import Check, good, warning
 from backupmon.services.doctor.kernel_clock import clock_is_set
 from backupmon.services.doctor.patient import Patient
 
-_NAME = "clock"
+_NAME = to_translate("clock")
 _NOTICEABLE, _HARMFUL = timedelta(seconds=5), timedelta(seconds=60)
 
 #: Whose clock, what it told, and this host's before and after.
@@ -29,14 +30,16 @@ def clock_is_kept(patient: Patient) -> Iterator[Check]:
     """Whether anything keeps this host's clock right."""
     kept = clock_is_set()
     if kept is None:
-        yield good(_NAME, "the kernel does not tell whether anything sets this host's clock")
+        yield good(
+            _NAME, phrase("the kernel does not tell whether anything sets this host's clock")
+        )
     elif kept:
-        yield good(_NAME, "this host's clock is synchronised")
+        yield good(_NAME, phrase("this host's clock is synchronised"))
     else:
         yield warning(
             _NAME,
-            "the kernel says that nothing sets this host's clock",
-            "run systemd-timesyncd, chrony or ntpd: deadlines are held against it",
+            phrase("the kernel says that nothing sets this host's clock"),
+            phrase("run systemd-timesyncd, chrony or ntpd: deadlines are held against it"),
         )
 
 
@@ -50,19 +53,21 @@ def clocks_agree(patient: Patient) -> Iterator[Check]:
         else:
             yield check
     if agreeing:
-        yield good(_NAME, f"this host's is that of {', '.join(agreeing)}")
+        yield good(_NAME, phrase("this host's is that of %(others)s", others=", ".join(agreeing)))
 
 
 def judge_clock(whose: str, told: datetime, before: datetime, after: datetime) -> Check:
     """Hold what a clock told against this host's before and after it was asked."""
     off = max(before - told, told - after, timedelta(0))
     if off <= _NOTICEABLE:
-        return good(_NAME, f"{whose}: as this host's")
+        return good(_NAME, phrase("%(whose)s: as this host's", whose=whose))
     return Check(
         _NAME,
         Level.BAD if off > _HARMFUL else Level.WARNING,
-        f"{whose}: {human_span(off)} {'behind' if told < before else 'ahead of'} this host's",
-        "let both machines set their clocks from the same time servers",
+        phrase("%(whose)s: %(off)s behind this host's", whose=whose, off=off)
+        if told < before
+        else phrase("%(whose)s: %(off)s ahead of this host's", whose=whose, off=off),
+        phrase("let both machines set their clocks from the same time servers"),
     )
 
 

@@ -11,10 +11,14 @@ from pathlib import Path
 from backupmon.config import PREFIX, secret_files, unknown_settings
 from backupmon.core.cron import check_timezone
 from backupmon.core.errors import ScheduleError
+from backupmon.core.phrases import phrase
+from backupmon.core.words import to_translate
 from backupmon.services.doctor.asking import sqlite_file
 from backupmon.services.doctor.checks import Check, bad, good, warning
 from backupmon.services.doctor.patient import Patient
 
+_SETTINGS, _ZONE = to_translate("settings"), to_translate("time zone")
+_USER, _SECRETS = to_translate("user"), to_translate("secrets")
 _SECRET_KEY = "secret_key"  # noqa: S105 - the name of a file
 
 
@@ -23,16 +27,19 @@ def settings_are_known(patient: Patient) -> Iterator[Check]:
     odd = False
     for sentence in unknown_settings():
         odd = True
-        yield warning("settings", sentence, "correct its name, or remove it")
+        yield warning(_SETTINGS, sentence, phrase("correct its name, or remove it"))
     if patient.settings.settle_seconds == 0:
         odd = True
         yield warning(
-            "settings",
-            f"{PREFIX}SETTLE_SECONDS is 0: a file that is still being sent is judged as it is",
-            "set it to 60, or leave it unset",
+            _SETTINGS,
+            phrase(
+                "%(setting)s is 0: a file that is still being sent is judged as it is",
+                setting=f"{PREFIX}SETTLE_SECONDS",
+            ),
+            phrase("set it to 60, or leave it unset"),
         )
     if not odd:
-        yield good("settings", "every setting is known and can be used")
+        yield good(_SETTINGS, phrase("every setting is known and can be used"))
 
 
 def timezone_is_known(patient: Patient) -> Iterator[Check]:
@@ -41,9 +48,9 @@ def timezone_is_known(patient: Patient) -> Iterator[Check]:
     try:
         check_timezone(zone)
     except ScheduleError as error:
-        yield bad("time zone", f"{PREFIX}DEFAULT_TIMEZONE: {error.message}", error.hint)
+        yield bad(_ZONE, f"{PREFIX}DEFAULT_TIMEZONE: {error.message}", error.hint)
         return
-    yield good("time zone", f"jobs that name none are due by the clock of {zone}")
+    yield good(_ZONE, phrase("jobs that name none are due by the clock of %(zone)s", zone=zone))
 
 
 def user_is_right(patient: Patient) -> Iterator[Check]:
@@ -51,19 +58,27 @@ def user_is_right(patient: Patient) -> Iterator[Check]:
     us, owner = os.geteuid(), _owner_of(patient.settings.data_dir)
     if owner not in (None, us):
         yield warning(
-            "user",
-            f"this is how it looks to {_name_of(us)}, and DATA_DIR belongs to {_name_of(owner)}",
-            f"run it as the server does: sudo -u {_name_of(owner)} flask doctor",
+            _USER,
+            phrase(
+                "this is how it looks to %(us)s, and DATA_DIR belongs to %(owner)s",
+                us=_name_of(us),
+                owner=_name_of(owner),
+            ),
+            phrase(
+                "run it as the server does: sudo -u %(owner)s flask doctor", owner=_name_of(owner)
+            ),
         )
     elif us == 0:
         yield warning(
-            "user",
-            "runs as root, who could damage more than backups",
-            "run the server as a user of its own, who owns DATA_DIR and the roots and may read, "
-            "write and enter the agents' folders",
+            _USER,
+            phrase("runs as root, who could damage more than backups"),
+            phrase(
+                "run the server as a user of its own, who owns DATA_DIR and the roots and may "
+                "read, write and enter the agents' folders"
+            ),
         )
     else:
-        yield good("user", f"runs as {_name_of(us)}")
+        yield good(_USER, phrase("runs as %(user)s", user=_name_of(us)))
 
 
 def _owner_of(path: Path) -> int | None:
@@ -87,12 +102,14 @@ def secrets_are_kept(patient: Patient) -> Iterator[Check]:
         found = _open_to_others(path)
         if found & stat.S_IWOTH:
             open_to_all = True
-            yield bad("secrets", f"every user may change {path}", f"chmod o-rwx {path}")
+            told = phrase("every user may change %(path)s", path=str(path))
+            yield bad(_SECRETS, told, f"chmod o-rwx {path}")
         elif found & stat.S_IROTH and not path.is_dir():
             open_to_all = True
-            yield warning("secrets", f"every user may read {path}", f"chmod o-rwx {path}")
+            told = phrase("every user may read %(path)s", path=str(path))
+            yield warning(_SECRETS, told, f"chmod o-rwx {path}")
     if not open_to_all:
-        yield good("secrets", "keys, passwords and the database are closed to other users")
+        yield good(_SECRETS, phrase("keys, passwords and the database are closed to other users"))
 
 
 def _secrets(patient: Patient) -> Iterable[Path]:

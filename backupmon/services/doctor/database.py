@@ -6,12 +6,14 @@ import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import text
 
 from backupmon.config import hide_password
-from backupmon.core.words import human_bytes
+from backupmon.core.phrases import ByteCount, phrase
+from backupmon.core.words import to_translate
 from backupmon.extensions import db
 from backupmon.services.doctor.asking import said_by, sqlite_file
 from backupmon.services.doctor.checks import Check, bad, good, trouble, warning
@@ -19,7 +21,9 @@ from backupmon.services.doctor.patient import Patient
 from backupmon.services.schema import head
 from backupmon.storage.filesystems import is_network, kind_of_filesystem
 
-_INTEGRITY = "integrity"
+_DATABASE, _SCHEMA = to_translate("database"), to_translate("schema")
+_INTEGRITY = to_translate("integrity")
+_DURABILITY, _ENCODING = to_translate("durability"), to_translate("encoding")
 #: A larger database is not read through, and no longer than for so many seconds.
 _LARGEST, _LONGEST = 1 << 30, 10.0
 #: The oldest PostgreSQL that is still mended.
@@ -29,9 +33,16 @@ _OLDEST = 13
 def database_answers(patient: Patient) -> Iterator[Check]:
     """Whether it is there, and of which kind."""
     if patient.database_trouble is not None:
-        yield trouble("database", patient.database_trouble)
+        yield trouble(_DATABASE, patient.database_trouble)
     elif file := sqlite_file(patient.settings):
-        yield good("database", f"SQLite {sqlite3.sqlite_version} at {file}")
+        yield good(
+            _DATABASE,
+            phrase(
+                "%(database)s at %(place)s",
+                database=f"SQLite {sqlite3.sqlite_version}",
+                place=str(file),
+            ),
+        )
         yield from _suits_sqlite(file)
     else:
         yield from _postgresql(hide_password(patient.settings.database_url))
@@ -42,26 +53,33 @@ def schema_is_ours(patient: Patient) -> Iterator[Check]:
     if patient.database_trouble is not None:
         return
     if patient.schema_trouble is not None:
-        yield trouble("schema", patient.schema_trouble)
+        yield trouble(_SCHEMA, patient.schema_trouble)
     else:
-        yield good("schema", f"this version's ({head()})")
+        yield good(_SCHEMA, phrase("this version's (%(revision)s)", revision=str(head())))
 
 
 def _suits_sqlite(file: Path) -> Iterator[Check]:
     kind = kind_of_filesystem(file.resolve())
     if is_network(kind):
         yield warning(
-            "database",
-            f"{file} lies on a network filesystem ({kind}), where SQLite's locks do not hold",
-            "put DATA_DIR on a disk of this machine, or use PostgreSQL",
+            _DATABASE,
+            phrase(
+                "%(file)s lies on a network filesystem (%(kind)s), where SQLite's locks do not "
+                "hold",
+                file=str(file),
+                kind=str(kind),
+            ),
+            phrase("put DATA_DIR on a disk of this machine, or use PostgreSQL"),
         )
     mode = str(db.session.scalar(text("PRAGMA journal_mode"))).lower()
     db.session.rollback()
     if mode != "wal":
         yield warning(
-            "database",
-            f"its journal is {mode!r}, not 'wal': pages wait while a scan writes",
-            "put DATA_DIR on a filesystem with shared memory maps, a disk of this machine",
+            _DATABASE,
+            phrase(
+                "its journal is '%(mode)s', not 'wal': pages wait while a scan writes", mode=mode
+            ),
+            phrase("put DATA_DIR on a filesystem with shared memory maps, a disk of this machine"),
         )
 
 
@@ -72,23 +90,32 @@ def sqlite_is_whole(patient: Patient) -> Iterator[Check]:
         return
     size = file.stat().st_size
     if size > _LARGEST:
-        yield good(_INTEGRITY, f"not looked at: {human_bytes(size)} would take too long")
+        yield good(
+            _INTEGRITY,
+            phrase("not looked at: %(size)s would take too long", size=ByteCount(size)),
+        )
         return
     try:
         damage = _damage(file)
     except sqlite3.Error as error:
         if "interrupted" in str(error):
-            yield good(_INTEGRITY, f"no damage found within {_LONGEST:.0f} s, not read to its end")
+            told = phrase(
+                "no damage found within %(span)s, not read to its end",
+                span=timedelta(seconds=_LONGEST),
+            )
+            yield good(_INTEGRITY, told)
             return
         damage = said_by(error)
     if damage is None:
-        yield good(_INTEGRITY, f"{human_bytes(size)} read, undamaged")
+        yield good(_INTEGRITY, phrase("%(size)s read, undamaged", size=ByteCount(size)))
     else:
         yield bad(
             _INTEGRITY,
-            f"{file} is damaged: {damage}",
-            "stop the server, keep a copy of the file, restore it from its backup, and look at "
-            "the disk",
+            phrase("%(file)s is damaged: %(damage)s", file=str(file), damage=damage),
+            phrase(
+                "stop the server, keep a copy of the file, restore it from its backup, and look "
+                "at the disk"
+            ),
         )
 
 
@@ -107,12 +134,19 @@ def _postgresql(address: str) -> Iterator[Check]:
     db.session.rollback()
     if number < _OLDEST * 10_000:
         yield warning(
-            "database",
-            f"PostgreSQL {version} at {address} is no longer mended by its makers",
-            f"upgrade it to {_OLDEST} or later",
+            _DATABASE,
+            phrase(
+                "PostgreSQL %(version)s at %(place)s is no longer mended by its makers",
+                version=version,
+                place=address,
+            ),
+            phrase("upgrade it to %(version)s or later", version=str(_OLDEST)),
         )
     else:
-        yield good("database", f"PostgreSQL {version} at {address}")
+        yield good(
+            _DATABASE,
+            phrase("%(database)s at %(place)s", database=f"PostgreSQL {version}", place=address),
+        )
 
 
 def postgresql_keeps(patient: Patient) -> Iterator[Check]:
@@ -130,13 +164,22 @@ def postgresql_keeps(patient: Patient) -> Iterator[Check]:
     ]
     if off:
         yield warning(
-            "durability",
-            f"{' and '.join(off)} off: a power cut may take back verdicts that were told",
-            f"set {' and '.join(f'{name} = on' for name in off)} in postgresql.conf",
+            _DURABILITY,
+            phrase(
+                "off: %(settings)s; a power cut may take back verdicts that were told",
+                settings=", ".join(off),
+            ),
+            phrase(
+                "set %(settings)s in postgresql.conf",
+                settings=", ".join(f"{name} = on" for name in off),
+            ),
         )
     if encoding != "UTF8":
         yield bad(
-            "encoding",
-            f"the database is in {encoding}, which has no place for many names",
-            "make one with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0",
+            _ENCODING,
+            phrase(
+                "the database is in %(encoding)s, which has no place for many names",
+                encoding=encoding,
+            ),
+            phrase("make one with CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"),
         )

@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backupmon.config import Settings
 from backupmon.core.errors import BackupmonError
+from backupmon.core.words import to_translate
 from backupmon.extensions import db
 from backupmon.services.doctor import (
     background,
@@ -40,7 +41,7 @@ class Area:
 #: What is new in the server has its check here.
 AREAS = (
     Area(
-        "settings",
+        to_translate("settings"),
         (
             configuration.settings_are_known,
             configuration.timezone_is_known,
@@ -49,7 +50,7 @@ AREAS = (
         ),
     ),
     Area(
-        "database",
+        to_translate("database"),
         (
             database.database_answers,
             database.schema_is_ours,
@@ -58,7 +59,7 @@ AREAS = (
         ),
     ),
     Area(
-        "folders",
+        to_translate("folders"),
         (
             folders.data_dir_is_usable,
             folders.roots_are_usable,
@@ -68,7 +69,7 @@ AREAS = (
         ),
     ),
     Area(
-        "background",
+        to_translate("background"),
         (
             background.redis_answers,
             background.workers_serve,
@@ -76,9 +77,11 @@ AREAS = (
             background.tasks_end_well,
         ),
     ),
-    Area("scans", (scans.scans_go_on, scans.no_condition_is_open)),
-    Area("mail", (mail.mail_server_answers, mail.somebody_is_told, mail.alerts_leave)),
-    Area("clock", (clocks.clock_is_kept, clocks.clocks_agree)),
+    Area(to_translate("scans"), (scans.scans_go_on, scans.no_condition_is_open)),
+    Area(
+        to_translate("mail"), (mail.mail_server_answers, mail.somebody_is_told, mail.alerts_leave)
+    ),
+    Area(to_translate("clock"), (clocks.clock_is_kept, clocks.clocks_agree)),
 )
 
 

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from backupmon.core.errors import BackupmonError
+from backupmon.core.phrases import phrase
+from backupmon.core.words import to_translate
 from backupmon.services.doctor.checks import Check, bad, good, trouble, warning
 from backupmon.services.doctor.patient import Patient
 from backupmon.services.doctor.root_trials import TriedRoot
@@ -15,8 +17,8 @@ from backupmon.storage.leases import Lease
 from backupmon.storage.roots import Root
 from backupmon.storage.trying import may_lease_others_files, renames_between, try_out
 
-_LEASES = "read leases"
-_MOVING = "moving files"
+_LEASES = to_translate("read leases")
+_MOVING = to_translate("moving files")
 
 
 def data_dir_is_usable(patient: Patient) -> Iterator[Check]:
@@ -27,7 +29,8 @@ def data_dir_is_usable(patient: Patient) -> Iterator[Check]:
     except BackupmonError as error:
         yield trouble(root.name, error)
         return
-    yield good(root.name, f"{_told(root.path)}: readable and writable")
+    told = phrase("%(place)s: readable and writable", place=_told(root.path))
+    yield good(root.name, told)
 
 
 def roots_are_usable(patient: Patient) -> Iterator[Check]:
@@ -37,8 +40,14 @@ def roots_are_usable(patient: Patient) -> Iterator[Check]:
         if tried.trial is not None and _open_to_all(tried.root.path):
             yield warning(
                 tried.root.name,
-                f"every user of this machine may write to {tried.root.path} itself",
-                f"chmod o-w {tried.root.path}; agents need their own folders only",
+                phrase(
+                    "every user of this machine may write to %(path)s itself",
+                    path=str(tried.root.path),
+                ),
+                phrase(
+                    "chmod o-w %(path)s; agents need their own folders only",
+                    path=str(tried.root.path),
+                ),
             )
 
 
@@ -48,11 +57,15 @@ def _root(tried: TriedRoot) -> Check:
         return trouble(name, tried.trouble)
     if tried.trial is None:
         return warning(
-            name, f"{path} bears no marker and was not used yet", "mark it with flask init"
+            name,
+            phrase("%(path)s bears no marker and was not used yet", path=str(path)),
+            phrase("mark it with flask init"),
         )
     if not tried.compared:
-        return good(name, f"{_told(path)}: readable and writable, and bears a marker")
-    return good(name, f"{_told(path)}: the marked one, readable and writable")
+        told = phrase("%(place)s: readable and writable, and bears a marker", place=_told(path))
+    else:
+        told = phrase("%(place)s: the marked one, readable and writable", place=_told(path))
+    return good(name, told)
 
 
 def _told(path: Path) -> str:
@@ -71,14 +84,17 @@ def files_move_well(patient: Patient) -> Iterator[Check]:
         return
     if renames_between(deposit.root, validated.root):
         yield good(
-            _MOVING, "deposit and validated area are one filesystem: a rename, atomic at once"
+            _MOVING,
+            phrase("deposit and validated area are one filesystem: a rename, atomic at once"),
         )
     else:
         yield good(
             _MOVING,
-            "deposit and validated area are two filesystems: files are copied, checked, then put "
-            "in place; that works, and takes longer",
-            "for speed, put DEPOSIT_ROOT and VALIDATED_ROOT on one filesystem",
+            phrase(
+                "deposit and validated area are two filesystems: files are copied, checked, then "
+                "put in place; that works, and takes longer"
+            ),
+            phrase("for speed, put DEPOSIT_ROOT and VALIDATED_ROOT on one filesystem"),
         )
 
 
@@ -88,19 +104,28 @@ def leases_are_granted(patient: Patient) -> Iterator[Check]:
     if trial is None:
         return
     if trial.lease is Lease.REFUSED:
-        yield bad(_LEASES, "somebody else opened our own file in DEPOSIT_ROOT for writing")
+        yield bad(_LEASES, phrase("somebody else opened our own file in DEPOSIT_ROOT for writing"))
     elif trial.lease is Lease.UNAVAILABLE:
         yield good(
             _LEASES,
-            "the deposit area's filesystem has none: a private copy is made of each file as it is "
-            "read",
+            phrase(
+                "the deposit area's filesystem has none: a private copy is made of each file as "
+                "it is read"
+            ),
         )
     elif not may_lease_others_files():
         yield good(
             _LEASES,
-            "granted on files of this user; of files that belong to others a private copy is made",
-            "to spare the copies, give the server CAP_LEASE (systemd: "
-            "AmbientCapabilities=CAP_LEASE)",
+            phrase(
+                "granted on files of this user; of files that belong to others a private copy is "
+                "made"
+            ),
+            phrase(
+                "to spare the copies, give the server CAP_LEASE (systemd: "
+                "AmbientCapabilities=CAP_LEASE)"
+            ),
         )
     else:
-        yield good(_LEASES, "granted: what is being written to is told from what is finished")
+        yield good(
+            _LEASES, phrase("granted: what is being written to is told from what is finished")
+        )

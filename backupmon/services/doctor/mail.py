@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from sqlalchemy import func, select
 
+from backupmon.core.phrases import phrase
+from backupmon.core.words import to_translate
 from backupmon.extensions import db
 from backupmon.models import Alert, AlertState
 from backupmon.services.doctor.checks import Check, bad, good, warning
@@ -14,6 +16,8 @@ from backupmon.services.mail_server import MailServerError, mail_server, sender_
 
 #: Seconds that the server may take for each answer: somebody sits and waits.
 _TIMEOUT = 10
+_SERVER, _RECIPIENTS = to_translate("mail server"), to_translate("recipients")
+_ALERTS = to_translate("alerts")
 
 
 def mail_server_answers(patient: Patient) -> Iterator[Check]:
@@ -21,29 +25,37 @@ def mail_server_answers(patient: Patient) -> Iterator[Check]:
     settings = patient.settings
     if settings.mail_server is None:
         yield warning(
-            "mail server",
-            "none is set: alerts wait, and expire after three days",
-            "set BACKUPMON_MAIL_SERVER, then try it with flask alerts test ADDRESS",
+            _SERVER,
+            phrase("none is set: alerts wait, and expire after three days"),
+            phrase("set BACKUPMON_MAIL_SERVER, then try it with flask alerts test ADDRESS"),
         )
         return
     address = f"{settings.mail_server}:{settings.mail_port}"
     try:
         with mail_server(settings, timeout=_TIMEOUT):
-            yield good("mail server", f"{address} answers; mails are from {sender_of(settings)}")
+            told = phrase(
+                "%(address)s answers; mails are from %(sender)s",
+                address=address,
+                sender=sender_of(settings),
+            )
+            yield good(_SERVER, told)
     except MailServerError as error:
-        yield bad("mail server", error.message, error.hint)
+        yield bad(_SERVER, error.message, error.hint)
 
 
 def somebody_is_told(patient: Patient) -> Iterator[Check]:
     """Trouble of the server itself goes to ALERT_RECIPIENTS only."""
     if patient.settings.alert_recipients is None:
         yield warning(
-            "recipients",
-            "BACKUPMON_ALERT_RECIPIENTS names nobody: of trouble of the server nobody is told",
-            "set it to the addresses of those who look after the server",
+            _RECIPIENTS,
+            phrase(
+                "BACKUPMON_ALERT_RECIPIENTS names nobody: of trouble of the server nobody is told"
+            ),
+            phrase("set it to the addresses of those who look after the server"),
         )
     else:
-        yield good("recipients", f"{patient.settings.alert_recipients} are told of everything")
+        told = phrase("%(people)s are told of everything", people=patient.settings.alert_recipients)
+        yield good(_RECIPIENTS, told)
 
 
 def alerts_leave(patient: Patient) -> Iterator[Check]:
@@ -53,6 +65,10 @@ def alerts_leave(patient: Patient) -> Iterator[Check]:
     query = select(func.count()).where(Alert.state == AlertState.WAITING.value)
     waiting = db.session.scalar(query) or 0
     if waiting and patient.settings.mail_server is None:
-        yield warning("alerts", f"{waiting} wait for a mail server", "see flask alerts list")
+        yield warning(
+            _ALERTS,
+            phrase("%(number)s wait for a mail server", number=waiting),
+            phrase("see flask alerts list"),
+        )
     else:
-        yield good("alerts", f"{waiting} wait to be sent")
+        yield good(_ALERTS, phrase("%(number)s wait to be sent", number=waiting))

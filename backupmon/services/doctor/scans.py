@@ -9,7 +9,8 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from backupmon.core.words import human_span, human_time
+from backupmon.core.phrases import Phrase, Sentence, in_english, phrase
+from backupmon.core.words import to_translate
 from backupmon.extensions import db
 from backupmon.models import ScanRun
 from backupmon.services.background_status import DOWN
@@ -18,9 +19,10 @@ from backupmon.services.doctor.checks import Check, bad, good, warning
 from backupmon.services.doctor.patient import Patient
 from backupmon.services.readiness import last_scan_at, scans_stopped
 
-_LAST = "last scan"
-_CONDITIONS = "server conditions"
-_HINT = "start the server with flask up, or run flask scan"
+_LAST = to_translate("last scan")
+_CONDITIONS = to_translate("server conditions")
+_HINT = phrase("start the server with flask up, or run flask scan")
+_LOG_TELLS = in_english(phrase("the log tells why"))
 #: More are only counted.
 _MOST = 20
 #: A scan cannot lie ahead; clocks of two hosts may differ by so much.
@@ -34,13 +36,17 @@ def scans_go_on(patient: Patient) -> Iterator[Check]:
     newest, last = _newest(), last_scan_at()
     db.session.rollback()
     if newest is None:
-        yield warning(_LAST, "there was none yet", _HINT)
+        yield warning(_LAST, phrase("there was none yet"), _HINT)
         return
     if newest.state == "failed":
         yield bad(
             _LAST,
-            f"failed at {human_time(newest.started_at)}: {newest.error or 'the log tells why'}",
-            "mend what it says; the next scan goes on from there",
+            phrase(
+                "failed at %(time)s: %(error)s",
+                time=newest.started_at,
+                error=Sentence(newest.error or _LOG_TELLS),
+            ),
+            phrase("mend what it says; the next scan goes on from there"),
         )
     yield _how_old(patient, last, newest)
 
@@ -51,21 +57,26 @@ def _newest() -> ScanRun | None:
 
 
 def _how_old(patient: Patient, last: datetime | None, newest: ScanRun) -> Check:
-    told = f"{_ago(last, patient.now)}" if last else "none has come to its end yet"
+    told = _ago(last, patient.now) if last else phrase("none has come to its end yet")
     if last is not None and last > patient.now + _SLACK:
         return warning(
-            _LAST, f"is dated {human_time(last)}, which lies ahead", "check the clock of the server"
+            _LAST,
+            phrase("is dated %(time)s, which lies ahead", time=last),
+            phrase("check the clock of the server"),
         )
     if not scans_stopped(patient.settings, last, patient.now):
         return good(_LAST, told)
     if newest.state == "running" and _may_run(newest):
-        since = human_span(patient.now - newest.started_at)
-        return good(_LAST, f"{told}; one has been going on for {since}")
-    return bad(_LAST, f"{told}: two intervals went by without one", _HINT)
+        since = patient.now - newest.started_at
+        return good(
+            _LAST,
+            phrase("%(last)s; one has been going on for %(span)s", last=told, span=since),
+        )
+    return bad(_LAST, phrase("%(last)s: two intervals went by without one", last=told), _HINT)
 
 
-def _ago(moment: datetime, now: datetime) -> str:
-    return f"{human_span(now - moment) or '0 s'} ago, at {human_time(moment)}"
+def _ago(moment: datetime, now: datetime) -> Phrase:
+    return phrase("%(span)s ago, at %(time)s", span=now - moment, time=moment)
 
 
 def _may_run(run: ScanRun) -> bool:
@@ -81,9 +92,17 @@ def no_condition_is_open(patient: Patient) -> Iterator[Check]:
     found = [c for c in open_conditions(patient.now) if c.code != DOWN]
     db.session.rollback()
     for condition in found[:_MOST]:
-        since = human_time(condition.started_at)
-        yield bad(condition.code, f"{condition.message} (since {since})", condition.hint)
+        told = phrase(
+            "%(what)s (since %(since)s)",
+            what=Sentence(condition.message),
+            since=condition.started_at,
+        )
+        yield bad(condition.code, told, condition.hint)
     if len(found) > _MOST:
-        yield bad(_CONDITIONS, f"and {len(found) - _MOST} more", "flask scan tells all of them")
+        yield bad(
+            _CONDITIONS,
+            phrase("and %(number)s more", number=len(found) - _MOST),
+            phrase("flask scan tells all of them"),
+        )
     if not found:
-        yield good(_CONDITIONS, "none is open")
+        yield good(_CONDITIONS, phrase("none is open"))

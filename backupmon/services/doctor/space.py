@@ -6,15 +6,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from backupmon.core.findings import Level
-from backupmon.core.words import human_bytes
+from backupmon.core.phrases import ByteCount, phrase
+from backupmon.core.words import to_translate
 from backupmon.services.doctor.checks import Check, bad
 from backupmon.services.doctor.patient import Patient
 from backupmon.storage.filesystems import Room, room_at
 
-_NAME = "free space"
+_NAME = to_translate("free space")
 #: Parts of the whole, and bytes.
 _LITTLE, _HARDLY_ANY, _LITTLE_BYTES = 0.10, 0.01, 1 << 30
-_HINT = "free some space or make the disk larger; a full disk stops scans, and loses nothing"
+_HINT = phrase(
+    "free some space or make the disk larger; a full disk stops scans, and loses nothing"
+)
 
 
 def room_is_left(patient: Patient) -> Iterator[Check]:
@@ -27,9 +30,8 @@ def room_is_left(patient: Patient) -> Iterator[Check]:
         except FileNotFoundError:
             continue  # That it is absent is told where it is tried out.
         except OSError as error:
-            yield bad(
-                "free space", f"{name} ({path}): {error.strerror}", "look at the kernel's log"
-            )
+            told = f"{name} ({path}): {error.strerror}"
+            yield bad(_NAME, told, phrase("look at the kernel's log"))
             continue
         rooms.setdefault(room.device, room)
         names.setdefault(room.device, []).append(name)
@@ -43,12 +45,23 @@ def _folders(patient: Patient) -> Mapping[str, Path]:
 
 def judge_room(names: str, room: Room) -> Check:
     """Whether the room that is left will do."""
-    told = f"{names}: {human_bytes(room.free)} of {human_bytes(room.size)} free"
+    told = phrase(
+        "%(names)s: %(free)s of %(size)s free",
+        names=names,
+        free=ByteCount(room.free),
+        size=ByteCount(room.size),
+    )
     levels = [_level(room.free, room.size, _LITTLE_BYTES)]
     if room.files > 0:
         levels.append(_level(room.free_files, room.files))
         if levels[1] is not Level.GOOD:
-            told += f", room for {room.free_files} more files (inodes) of {room.files}"
+            told = phrase(
+                "%(names)s: %(free)s of %(size)s free, room for %(free_files)s more files "
+                "(inodes) of %(files)s",
+                **dict(told.values),
+                free_files=room.free_files,
+                files=room.files,
+            )
     worst = max(levels, key=list(Level).index)
     return Check(_NAME, worst, told, "" if worst is Level.GOOD else _HINT)
 

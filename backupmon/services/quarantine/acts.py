@@ -1,4 +1,4 @@
-"""What an operator does with quarantined files: look, accept a changed one, delete."""
+"""What an operator does with quarantined files: accept a changed one, or delete."""
 
 from __future__ import annotations
 
@@ -9,12 +9,10 @@ from datetime import UTC, datetime
 
 import structlog
 from sqlalchemy import select
-from sqlalchemy.orm import joinedload
 
 from backupmon.config import Settings
-from backupmon.core.errors import NotFoundError, RefusedError
-from backupmon.core.statuses import Status
-from backupmon.core.words import human_time
+from backupmon.core.errors import NotFoundError
+from backupmon.core.phrases import phrase
 from backupmon.extensions import begin_write, db
 from backupmon.models import BackupEntry, StoredBackup, StoredState
 from backupmon.services.audit import Act, record_acts
@@ -24,9 +22,12 @@ from backupmon.services.judging import note_success
 from backupmon.services.locking import ScanLock
 from backupmon.services.outbox import tell_verdicts
 from backupmon.services.promotion import VALIDATED, final_path
+from backupmon.services.quarantine.obstacles import NotAcceptableError, Obstacle, obstacle_to
+from backupmon.services.quarantine.past import ACCEPT, DELETE
 from backupmon.services.recovery import recover
 from backupmon.services.scanning import ScanOptions, prepare_scan
-from backupmon.storage.placing import remove_at
+from backupmon.storage.faults import ServerFault
+from backupmon.storage.placing import hash_at, remove_at
 from backupmon.storage.quarantine import forget_quarantined
 
 log = structlog.get_logger()
@@ -40,31 +41,51 @@ class Operator:
     reason: str = ""
 
 
-def list_quarantined() -> Sequence[StoredBackup]:
-    """What lies in quarantine, the newest first, with entry and job."""
-    query = (
-        select(StoredBackup)
-        .where(StoredBackup.state == StoredState.QUARANTINED.value)
-        .options(joinedload(StoredBackup.entry), joinedload(StoredBackup.job))
-        .order_by(StoredBackup.id.desc())
-    )
-    return db.session.scalars(query).all()
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """What came of deleting several files.
+
+    Parameters
+    ----------
+    files, size:
+        How many were deleted, and their bytes.
+    gone:
+        How many lay there no longer: somebody else was faster.
+    fault:
+        Why the others were not; None where all were.
+    """
+
+    files: int
+    size: int
+    gone: int
+    fault: ServerFault | None = None
 
 
 def accept_quarantined(settings: Settings, entry_id: int, operator: Operator) -> StoredBackup:
     """Accept a file that changed though it must not: it is promoted, and the new baseline.
 
+    It is read once more, since it may have lain there for long.
+
     Raises
     ------
     NotFoundError
         When nothing of that entry lies in quarantine.
-    RefusedError
-        When it is damaged, or a newer copy stands.
+    NotAcceptableError
+        When it is damaged, no longer what was judged, or a newer copy stands.
+    ServerFault
+        When it cannot be read.
     ScanRunningError
         While a scan is running.
     """
     with _at_work(settings) as scan:
         row = _find(entry_id)
+        _refuse_unless_acceptable(row)
+        _refuse_unless_unchanged(scan, row)
+        # Not before now: others would have to wait with what they write until it is read.
+        db.session.rollback()
+        begin_write()
+        row = _find(entry_id)
+        lock_jobs([row.expected_job_id])
         _refuse_unless_acceptable(row)
         _turn_round(scan, row, operator)
         db.session.commit()
@@ -86,25 +107,39 @@ def delete_quarantined(settings: Settings, entry_id: int, operator: Operator) ->
         While a scan is running.
     """
     with _at_work(settings) as scan:
-        row = _find(entry_id)
-        if scan.roots.quarantine is None:
-            raise scan.faults[0]
-        row.state = StoredState.REMOVED.value
-        _record(row, operator, "quarantine.delete", scan.real_now)
-        remove_at(scan.roots.quarantine, tuple(row.path.split("/")))
-        forget_quarantined(scan.roots.quarantine, entry_id)
-        db.session.commit()
-    return row
+        return _delete(scan, entry_id, operator)
+
+
+def delete_several(settings: Settings, entry_ids: Sequence[int], operator: Operator) -> Deleted:
+    """Delete several quarantined files, each as `delete_quarantined`, until one cannot be.
+
+    Raises
+    ------
+    ScanRunningError
+        While a scan is running.
+    """
+    files = size = gone = 0
+    fault = None
+    with _at_work(settings) as scan:
+        for entry_id in entry_ids:
+            try:
+                size += _delete(scan, entry_id, operator).size
+                files += 1
+            except NotFoundError:
+                gone += 1
+            except ServerFault as error:
+                fault = error
+                break
+    return Deleted(files, size, gone, fault)
 
 
 @contextmanager
 def _at_work(settings: Settings) -> Iterator[Scan]:
-    """What a scan works with, and its lock, within a transaction that will write."""
+    """What a scan works with, and its lock."""
     with ScanLock(settings):
         now = datetime.now(UTC)
         scan = prepare_scan(settings, ScanOptions(), now, now)
         try:
-            begin_write()
             yield scan
         finally:
             db.session.rollback()
@@ -120,29 +155,46 @@ def _find(entry_id: int) -> StoredBackup:
         raise NotFoundError(
             f"nothing of entry {entry_id} lies in quarantine", "flask quarantine list shows it"
         )
+    return row
+
+
+def _delete(scan: Scan, entry_id: int, operator: Operator) -> StoredBackup:
+    db.session.rollback()
+    begin_write()
+    row = _find(entry_id)
     lock_jobs([row.expected_job_id])
+    if scan.roots.quarantine is None:
+        raise scan.faults[0]
+    row.state = StoredState.REMOVED.value
+    _record(row, operator, DELETE, scan.real_now)
+    remove_at(scan.roots.quarantine, tuple(row.path.split("/")))
+    forget_quarantined(scan.roots.quarantine, entry_id)
+    db.session.commit()
     return row
 
 
 def _refuse_unless_acceptable(row: StoredBackup) -> None:
-    status = row.entry.status
-    if status not in (Status.HASH_MISMATCH.value, Status.SUCCESS.value):
-        raise RefusedError(
-            f"the file of entry {row.entry_id} did not arrive whole ({status}): "
-            "a damaged file is never promoted",
-            "ask the agent to send it again; you may delete this one",
+    obstacle = obstacle_to(row)
+    if obstacle is not None:
+        raise obstacle
+
+
+def _refuse_unless_unchanged(scan: Scan, row: StoredBackup) -> None:
+    """A rename promotes unread what somebody may have removed, cut or overwritten meanwhile."""
+    if scan.roots.quarantine is None:
+        raise scan.faults[0]
+    found = hash_at(scan.roots.quarantine, tuple(row.path.split("/")))
+    if found is None:
+        raise NotAcceptableError(
+            Obstacle.GONE,
+            phrase("QUARANTINE_ROOT/%(path)s is not there: somebody removed it", path=row.path),
+            phrase("delete it here too, and let the agent send it again"),
         )
-    newer = db.session.scalar(
-        select(StoredBackup).where(
-            StoredBackup.expected_job_id == row.expected_job_id,
-            StoredBackup.state == StoredState.STORED.value,
-            StoredBackup.report_end_at > row.report_end_at,
-        )
-    )
-    if newer is not None:
-        raise RefusedError(
-            f"a newer copy of {row.job.title} stands, of {human_time(newer.report_end_at)}",
-            "accept a file before the next good one arrives, or let the agent send it again",
+    if found != (row.size, row.sha256):
+        raise NotAcceptableError(
+            Obstacle.ALTERED,
+            phrase("QUARANTINE_ROOT/%(path)s is no longer the file that was judged", path=row.path),
+            phrase("let the agent send it again; you may delete this one"),
         )
 
 
@@ -151,14 +203,18 @@ def _turn_round(scan: Scan, row: StoredBackup, operator: Operator) -> None:
     entry: BackupEntry = row.entry
     path, why_not = final_path(scan, entry)
     if path is None:
-        raise RefusedError(f"it cannot be promoted: {why_not}", "free the path first")
+        raise NotAcceptableError(
+            Obstacle.PLACE,
+            phrase("it cannot be promoted: %(problem)s", problem=why_not),
+            phrase("free the path first"),
+        )
     entry.accepted_at = scan.real_now
     row.destination, row.state = VALIDATED, StoredState.MOVING.value
     row.path = "/".join(path)
     row.path_key = row.path.lower()
     note_success(entry)
     tell_verdicts(scan.settings, [entry], scan.real_now)
-    _record(row, operator, "quarantine.accept", scan.real_now)
+    _record(row, operator, ACCEPT, scan.real_now)
 
 
 def _record(row: StoredBackup, operator: Operator, action: str, now: datetime) -> None:
