@@ -30,7 +30,8 @@ class Place:
     @property
     def is_here(self) -> bool:
         """Whether the page belongs to the area."""
-        return (request.endpoint or "").split(".")[0] == self.endpoint.split(".")[0]
+        here = (request.endpoint or "").split(".")[0].removesuffix("_actions")
+        return here == self.endpoint.split(".")[0]
 
 
 #: In the order in which they stand on every page. What is not there yet is left out.

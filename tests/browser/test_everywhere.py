@@ -32,10 +32,19 @@ def paths(world: World) -> dict[str, str]:
     site.report(at(11, 50, days=3), {LONG: section(data, "x.sql.gz")})
     world.scan(at(13, days=3))
     entry = world.entries(job)[-1].id
-    return {"board": "/", "job": f"/jobs/{job}", "entry": f"/entries/{entry}", "lost": "/nothing"}
+    return {
+        "board": "/",
+        "job": f"/jobs/{job}",
+        "entry": f"/entries/{entry}",
+        "quarantine": "/quarantine",
+        "kept": f"/quarantine/{entry}",
+        "system": "/system",
+        "lost": "/nothing",
+    }
 
 
-PAGES = pytest.mark.parametrize("name", ["board", "job", "entry"])
+NAMES = ["board", "job", "entry", "quarantine", "kept", "system"]
+PAGES = pytest.mark.parametrize("name", NAMES)
 
 
 def violations(page: Page) -> list[tuple[str, list[str]]]:
@@ -108,7 +117,7 @@ def test_the_keyboard_reaches_the_content_first(open_page: Open, paths: dict[str
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", ["board", "job", "entry", "lost"])
+@pytest.mark.parametrize("name", [*NAMES, "lost"])
 def test_axe_finds_nothing(open_page: Open, paths: dict[str, str], name: str, scheme: str) -> None:
     page = open_page(paths[name], color_scheme=scheme)
     unfold_all(page)

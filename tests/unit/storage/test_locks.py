@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from backupmon.storage.faults import ServerFault
-from backupmon.storage.locks import FileLock, ProcessName, this_host, this_process
+from backupmon.storage.locks import FileLock, ProcessName, folder_lock, this_host, this_process
 
 _HOLDER = """
 import sys, time
@@ -147,3 +147,16 @@ def test_a_process_that_proc_hides_is_not_taken_for_dead() -> None:
         check=False,
     )
     assert done.stdout == "None False\n", done.stderr
+
+
+def test_a_folder_is_locked_by_one_at_a_time_and_nothing_is_written(tmp_path: Path) -> None:
+    with folder_lock(tmp_path) as first, folder_lock(tmp_path) as second:
+        assert (first, second) == (True, False)
+    with folder_lock(tmp_path) as again:
+        assert again
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_not_there_keeps_nobody_out(tmp_path: Path) -> None:
+    with folder_lock(tmp_path / "away") as ours:
+        assert ours
