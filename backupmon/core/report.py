@@ -13,10 +13,11 @@ from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from backupmon.core.faults import Fault
 from backupmon.core.findings import Finding
 from backupmon.core.job_spec import agent_key
+from backupmon.core.phrases import Phrase, phrase
 from backupmon.core.report_fields import (
-    Fault,
     Notes,
     Step,
     StepReader,
@@ -27,6 +28,7 @@ from backupmon.core.report_fields import (
     pick,
     read_staged_name,
     read_text,
+    seen,
     shown,
 )
 from backupmon.core.report_times import Clock, NotATimeError, Settled, clock_problem, parse_time
@@ -48,6 +50,13 @@ _STEPS = (
     ("TRANSFER", "transfer_process"),
 )
 _END = ("operation_end_time", "operation_timestamp")
+
+_TWICE = phrase("is given twice, with different values")
+_A_TIME = phrase("a time in ISO 8601 is required")
+_AN_AGENT = phrase("the agent's id is required")
+_SECTIONS = phrase("an object, with a section for each database is required")
+_A_STEP = phrase("an object that says status is required")
+_A_FILE = phrase("a file's name is required")
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +130,9 @@ class Report:
         faults = [*self.faults, *(fault for section in self.sections for fault in section.faults)]
         if len(faults) <= MAX_FAULTS:
             return tuple(faults)
-        more = Fault("", f"has {len(faults) - MAX_FAULTS} more faults, not listed")
+        more = Fault.of(
+            "", phrase("has %(number)s more faults, not listed", number=len(faults) - MAX_FAULTS)
+        )
         return (*faults[:MAX_FAULTS], more)
 
 
@@ -164,7 +175,7 @@ def parse_report(
     try:
         tree = _load(data)
     except UnreadableError as error:
-        return Report(None, None, None, None, (), (Fault("", str(error)),), ())
+        return Report(None, None, None, None, (), (Fault.of("", *error.said),), ())
     notes = Notes()
     clock = Clock(landed_at, (UTC, *zones))
     end = _read_end(tree, clock, now, notes)
@@ -187,48 +198,56 @@ def parse_report(
 def _read_end(tree: Mapping[str, Any], clock: Clock, now: datetime, notes: Notes) -> _End:
     found = pick(tree, _END)
     if not found.present:
-        notes.fault(found.key, f"is missing (as is {_END[1]}); a time in ISO 8601 is required")
+        absent = phrase("is missing (as is %(other)s)", other=_END[1])
+        notes.fault(found.key, absent, _A_TIME)
         return _End(found.key)
     if found.repeated:
-        notes.fault(found.key, "is given twice, with different values")
+        notes.fault(found.key, _TWICE)
     elif found.rival:
         notes.ambiguous(found.key, found)
     try:
         parsed = parse_time(found.value)
         settled = clock.settle(parsed)
     except NotATimeError as error:
-        notes.fault(found.key, f"{error}; it is {shown(found.value)}")
+        notes.fault(found.key, *error.said, _it_is(found.value))
         return _End(found.key)
     if problem := clock_problem(settled.moment, now):
-        notes.fault(found.key, f"{problem}; it is {shown(found.value)}")
+        notes.fault(found.key, *problem, _it_is(found.value))
         return _End(found.key)
     notes.naive(found.key, parsed, settled)
     return _End(found.key, parsed, settled)
 
 
+def _it_is(value: object) -> Phrase:
+    return phrase("it is %(value)s", value=shown(value))
+
+
 def _agent_id(tree: Mapping[str, Any], agents: frozenset[str], notes: Notes) -> str | None:
     found = pick(tree, ["agent_id"])
     if found.repeated:
-        notes.fault("agent_id", "is given twice, with different values")
+        notes.fault("agent_id", _TWICE)
     if not isinstance(found.value, str) or not found.value.strip():
-        notes.fault("agent_id", found.wrong("the agent's id"))
+        notes.fault("agent_id", *found.wrong(_AN_AGENT))
         return None
     if agents and agent_key(found.value.strip()) not in agents:
         owners = " or ".join(shown(agent) for agent in sorted(agents)[:3])
-        notes.fault("agent_id", f"is {shown(found.value)}, but the folder is that of {owners}")
+        told = {"value": shown(found.value), "owners": owners}
+        notes.fault(
+            "agent_id", phrase("is %(value)s, but the folder is that of %(owners)s", **told)
+        )
     return one_line(found.value)
 
 
 def _databases(tree: Mapping[str, Any], notes: Notes) -> Mapping[str, Any]:
     found = pick(tree, ["databases"])
     if found.repeated:
-        notes.fault("databases", "is given twice, with different values")
+        notes.fault("databases", _TWICE)
     if not isinstance(found.value, dict):
-        notes.fault("databases", found.wrong("an object, with a section for each database"))
+        notes.fault("databases", *found.wrong(_SECTIONS))
         return {}
     if len(found.value) > MAX_DATABASES:
-        many = f"names {len(found.value)} databases; {MAX_DATABASES} is the most"
-        notes.fault("databases", many)
+        many = phrase("names %(number)s databases", number=len(found.value))
+        notes.fault("databases", many, phrase("%(most)s is the most", most=MAX_DATABASES))
         return {}
     if not found.value:
         notes.odd("report.empty", "the report names no database")
@@ -265,12 +284,13 @@ class _SectionReader:
         shown_name = one_line(self.name)
         path = f"databases.{shown_name or shown('')}"
         if not shown_name:
-            notes.fault(path, "has no name; the database's name is required")
+            no_name = phrase("has no name")
+            notes.fault(path, no_name, phrase("the database's name is required"))
         if given_twice(self.databases, self.name):
-            notes.fault(path, "is given twice")
+            notes.fault(path, phrase("is given twice"))
         body = self.databases[self.name]
         if not isinstance(body, dict):
-            notes.fault(path, f"is {shown(body)}; an object with the three steps is required")
+            notes.fault(path, seen(body), phrase("an object with the three steps is required"))
         end = self._end(notes)
         return self._section(body if isinstance(body, dict) else None, path, end, notes)
 
@@ -318,21 +338,21 @@ def _read_step(
     dialect = 1 if any(b_name in body for _, b_name in _STEPS) else 0
     found = pick(body, names, names[dialect])
     place = f"{path}.{found.key}"
-    if found.contradiction:
-        notes.fault(place, found.contradiction)
+    if found.contradictions:
+        notes.fault(place, *found.contradictions)
     if isinstance(found.value, dict):
         return StepReader(names, found.value, place, dialect, clock, notes).read()
-    notes.fault(place, found.wrong("an object that says status"))
+    notes.fault(place, *found.wrong(_A_STEP))
     return Step()
 
 
 def _staged_name(body: Mapping[str, Any], path: str, notes: Notes) -> str | None:
     found = pick(body, ["staged_file_name"])
     place = f"{path}.staged_file_name"
-    if found.contradiction:
-        notes.fault(place, found.contradiction)
+    if found.contradictions:
+        notes.fault(place, *found.contradictions)
     if not isinstance(found.value, str):
-        notes.fault(place, found.wrong("a file's name"))
+        notes.fault(place, *found.wrong(_A_FILE))
         return None
     name, problem = read_staged_name(found.value)
     if problem:
@@ -363,18 +383,21 @@ def _load(data: bytes) -> Mapping[str, Any]:
         Where they hold none, with the reason in words.
     """
     if len(data) > MAX_REPORT_BYTES:
-        raise UnreadableError("is larger than 5 MiB, so it is no report")
+        raise UnreadableError(phrase("is larger than 5 MiB, so it is no report"))
     tree = parse_json(_decode(data))
     if not isinstance(tree, dict):
-        raise UnreadableError(f"holds {shown(tree)}; an object {{…}} is required")
+        holds = phrase("holds %(value)s", value=shown(tree))
+        raise UnreadableError(holds, phrase("an object {…} is required"))
     return tree
 
 
 def _decode(data: bytes) -> str:
     if not data:
-        raise UnreadableError("is empty")
+        raise UnreadableError(phrase("is empty"))
     if not data.strip(b"\0"):
-        raise UnreadableError("holds only NUL bytes: its writer crashed, or its disk was full")
+        raise UnreadableError(
+            phrase("holds only NUL bytes: its writer crashed, or its disk was full")
+        )
     encoding = json.detect_encoding(data)
     try:
         text = data.decode(encoding)
@@ -382,8 +405,13 @@ def _decode(data: bytes) -> str:
         # This codec counts from behind the mark.
         offset = error.start + (3 if encoding == "utf-8-sig" else 0)
         name = encoding.removesuffix("-sig").upper()
-        reason = f"is not {name} text (byte {offset}: {error.reason}); save as UTF-8"
-        raise UnreadableError(reason) from None
+        no_text = phrase(
+            "is not %(encoding)s text (byte %(offset)s: %(reason)s)",
+            encoding=name,
+            offset=str(offset),
+            reason=error.reason,
+        )
+        raise UnreadableError(no_text, phrase("save as UTF-8")) from None
     if not text.strip():
-        raise UnreadableError("is blank: it holds only white space")
+        raise UnreadableError(phrase("is blank: it holds only white space"))
     return text

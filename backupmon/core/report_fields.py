@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
+from backupmon.core.faults import Fault, told
 from backupmon.core.findings import Finding, warning
+from backupmon.core.phrases import Phrase, phrase
 from backupmon.core.report_times import Clock, NotATimeError, Settled, parse_time
 from backupmon.core.text import MAX_NAME, clean, one_line
 
@@ -32,27 +34,16 @@ _ODD = {
 _T = TypeVar("_T")
 
 
+_TRUTH = phrase("true or false is required")
+_TWICE = phrase("is given twice, with different values")
+
+
 class UnreadableError(ValueError):
-    """Bytes that are no report; the text says why, without a subject."""
+    """Bytes that are no report; the phrases say why, without a subject."""
 
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Something wrong in a report, at a place in it.
-
-    Parameters
-    ----------
-    path:
-        ``databases.shop.COMPRESS.status``; empty for the file itself.
-    problem:
-        What is wrong there, without a subject ("is missing; true or false is required").
-    """
-
-    path: str
-    problem: str
-
-    def __str__(self) -> str:
-        return f"{self.path or 'the file'} {self.problem}"
+    def __init__(self, *said: Phrase) -> None:
+        super().__init__(told(said))
+        self.said = said
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +53,9 @@ class Notes:
     faults: list[Fault] = field(default_factory=list)
     oddities: list[Finding] = field(default_factory=list)
 
-    def fault(self, path: str, problem: str) -> None:
+    def fault(self, path: str, *said: Phrase) -> None:
         """Note what makes the section, or the file, bad."""
-        self.faults.append(Fault(path, problem))
+        self.faults.append(Fault.of(path, *said))
 
     def odd(
         self, code: str, message: str, expected: object = None, observed: object = None
@@ -74,7 +65,8 @@ class Notes:
 
     def ambiguous(self, path: str, found: Field) -> None:
         """Note two values for something that nothing is judged by."""
-        self.odd("field.ambiguous", f"{path} {found.contradiction}", None, shown(found.value))
+        problem = told(found.contradictions)
+        self.odd("field.ambiguous", f"{path} {problem}", None, shown(found.value))
 
     def naive(self, path: str, parsed: datetime, settled: Settled) -> None:
         """Note a time without an offset; once, for the other times are as naive."""
@@ -109,16 +101,17 @@ class Field:
     rival: str | None = None
 
     @property
-    def contradiction(self) -> str | None:
-        """Why nobody can tell which value is meant, or None."""
+    def contradictions(self) -> tuple[Phrase, ...]:
+        """Why nobody can tell which value is meant; nothing where everybody can."""
         if self.repeated:
-            return "is given twice, with different values"
-        return f"differs from {self.rival}, which means the same" if self.rival else None
+            return (_TWICE,)
+        if self.rival:
+            return (phrase("differs from %(rival)s, which means the same", rival=self.rival),)
+        return ()
 
-    def wrong(self, required: str) -> str:
+    def wrong(self, required: Phrase) -> tuple[Phrase, Phrase]:
         """The words for a field that is absent or of the wrong type."""
-        found = f"is {shown(self.value)}" if self.present else "is missing"
-        return f"{found}; {required} is required"
+        return (seen(self.value) if self.present else phrase("is missing")), required
 
 
 class _Repeating(dict[str, Any]):
@@ -161,6 +154,11 @@ def shown(value: object) -> str:
         return json.dumps(value)
     text = str(value)
     return text if len(text) < _MAX_DIGITS else f"{text[:12]}…"
+
+
+def seen(value: object) -> Phrase:
+    """What stands where something else should."""
+    return phrase("is %(value)s", value=shown(value))
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,11 +215,11 @@ class StepReader:
 
     def _status(self) -> bool | None:
         found = self._pick("status")
-        if found.contradiction:
-            self.notes.fault(f"{self.path}.status", found.contradiction)
+        if found.contradictions:
+            self.notes.fault(f"{self.path}.status", *found.contradictions)
         if isinstance(found.value, bool):
             return found.value
-        self.notes.fault(f"{self.path}.status", found.wrong("true or false"))
+        self.notes.fault(f"{self.path}.status", *found.wrong(_TRUTH))
         return None
 
     def _time(self, *names: str) -> datetime | None:
@@ -237,7 +235,7 @@ class StepReader:
     ) -> _T | None:
         found = self._pick(*names)
         place = f"{self.path}.{found.key}"
-        if found.contradiction:
+        if found.contradictions:
             self._contradicts(found, place)
             return None
         if found.value is None:
@@ -255,7 +253,7 @@ class StepReader:
 
     def _contradicts(self, found: Field, place: str) -> None:
         if self._judged:
-            self.notes.fault(place, str(found.contradiction))
+            self.notes.fault(place, *found.contradictions)
         else:
             self.notes.ambiguous(place, found)
 
@@ -272,7 +270,7 @@ class StepReader:
 
 def optional_time(path: str, found: Field, clock: Clock, notes: Notes) -> datetime | None:
     """A time that nothing is judged by: None, with a warning, where it is malformed."""
-    if found.contradiction:
+    if found.contradictions:
         notes.ambiguous(path, found)
     if found.value is None:
         return None
@@ -313,22 +311,22 @@ def read_size(value: object) -> tuple[int | None, str | None]:
     return number, None if isinstance(value, int) else "size.odd"
 
 
-def read_staged_name(path: str) -> tuple[str | None, str | None]:
+def read_staged_name(path: str) -> tuple[str | None, Phrase | None]:
     """The last component of an agent's path, Windows or POSIX, or what is wrong with it."""
     name = path.replace("\\", "/").rpartition("/")[2].strip()
     problem = _name_problem(path, name)
     return (None, problem) if problem else (name, None)
 
 
-def _name_problem(path: str, name: str) -> str | None:
+def _name_problem(path: str, name: str) -> Phrase | None:
     if name in ("", ".", ".."):
-        return f"names no file: {shown(path)}"
+        return phrase("names no file: %(value)s", value=shown(path))
     if name.startswith("."):
-        return f"names a hidden or temporary file: {shown(path)}"
+        return phrase("names a hidden or temporary file: %(value)s", value=shown(path))
     if "\0" in path or not _printable(name[:MAX_NAME]):
-        return f"has characters that no file name may have: {shown(path)}"
+        return phrase("has characters that no file name may have: %(value)s", value=shown(path))
     if len(name) > MAX_NAME or len(name.encode()) > MAX_NAME:
-        return f"is longer than {MAX_NAME} bytes: {shown(name)}"
+        return phrase("is longer than %(most)s bytes: %(value)s", most=MAX_NAME, value=shown(name))
     return None
 
 
@@ -392,9 +390,14 @@ def parse_json(text: str) -> object:
     try:
         return json.loads(text, object_pairs_hook=_object, parse_int=_integer)
     except RecursionError:
-        raise UnreadableError("is nested too deeply to be a report") from None
+        raise UnreadableError(phrase("is nested too deeply to be a report")) from None
     except json.JSONDecodeError as error:
         cut = error.pos >= len(text.rstrip()) or error.msg.startswith("Unterminated")
-        place = f"{error.msg}, line {error.lineno}, column {error.colno}"
-        reason = f"is not JSON ({place})" + ("; it seems to be cut off" if cut else "")
-        raise UnreadableError(reason) from None
+        not_json = phrase(
+            "is not JSON (%(reason)s, line %(line)s, column %(column)s)",
+            reason=error.msg,
+            line=str(error.lineno),
+            column=str(error.colno),
+        )
+        reasons = (not_json, phrase("it seems to be cut off")) if cut else (not_json,)
+        raise UnreadableError(*reasons) from None

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 
+from backupmon.core.phrases import Phrase, in_english, phrase
+
 #: An end further than this after the scan's moment is not believed (design, section 3.1).
 CLOCK_TOLERANCE = timedelta(minutes=10)
 #: No agent is older. A machine whose clock battery is dead says 1970 or 1980.
@@ -18,8 +20,17 @@ _DATE = re.compile(r"[0-9W-]+")
 _MOMENT = re.compile(r"[0-9W-]+[Tt ][0-9:.,]+(?:[Zz]|[+-][0-9:.,]+)?")
 
 
+_REQUIRED = phrase("a time in ISO 8601 is required")
+_SET_CLOCK = phrase("set the agent's clock")
+_EXAMPLE = phrase("a time like 2025-06-12T12:56:06Z is required")
+
+
 class NotATimeError(ValueError):
-    """A value that is no time; the text says why, without a subject."""
+    """A value that is no time; the text says why, without a subject, and so do the phrases."""
+
+    def __init__(self, *said: Phrase) -> None:
+        super().__init__("; ".join(in_english(one) for one in said))
+        self.said = said
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,36 +106,33 @@ def parse_time(value: object) -> datetime:
         Where it is not a string, has no time of day, or is no such time.
     """
     if not isinstance(value, str):
-        raise NotATimeError("is not a string; a time in ISO 8601 is required")
+        raise NotATimeError(phrase("is not a string"), _REQUIRED)
     text = value.strip()
     if len(text) <= _LONGEST and _DATE.fullmatch(text):
-        raise NotATimeError("has no time of day; a time like 2025-06-12T12:56:06Z is required")
+        raise NotATimeError(phrase("has no time of day"), _EXAMPLE)
     if len(text) > _LONGEST or not _MOMENT.fullmatch(text):
-        raise NotATimeError("is not a time in ISO 8601, like 2025-06-12T12:56:06Z")
+        raise NotATimeError(phrase("is not a time in ISO 8601, like 2025-06-12T12:56:06Z"))
     try:
         return datetime.fromisoformat(text.upper())
     except ValueError as error:
-        raise NotATimeError(f"is not a time in ISO 8601 ({error})") from None
+        reason = phrase("is not a time in ISO 8601 (%(reason)s)", reason=str(error))
+        raise NotATimeError(reason) from None
 
 
-def clock_problem(moment: datetime, now: datetime) -> str | None:
-    """Why an end at `moment` is not believed at `now` (both aware), or None."""
+def clock_problem(moment: datetime, now: datetime) -> tuple[Phrase, ...]:
+    """Why an end at `moment` is not believed at `now` (both aware); nothing where it is."""
     if moment - now > CLOCK_TOLERANCE:
-        return f"is {_span(moment - now)} in the future: clock ahead; set the agent's clock"
+        ahead = phrase("is %(span)s in the future: clock ahead", span=moment - now)
+        return ahead, _SET_CLOCK
     if moment < OLDEST_BELIEVED:
-        return f"says the year {moment.year}: clock not set; set the agent's clock"
-    return None
+        # As a word: no language puts a mark between the digits of a year.
+        year = str(moment.year)
+        return phrase("says the year %(year)s: clock not set", year=year), _SET_CLOCK
+    return ()
 
 
 def _in_utc(moment: datetime) -> datetime:
     try:
         return moment.astimezone(UTC)
     except (OverflowError, ValueError):
-        raise NotATimeError("is outside the calendar (the years 1 to 9999)") from None
-
-
-def _span(length: timedelta) -> str:
-    hours, minutes = divmod(length.seconds // 60, 60)
-    if length.days:
-        return f"{length.days} d {hours} h"
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min"
+        raise NotATimeError(phrase("is outside the calendar (the years 1 to 9999)")) from None

@@ -53,6 +53,24 @@ _NOTES = {
     "cycle.already_good": lazy_gettext(
         "A backup of the same time was good before; the cycle stays good."
     ),
+    # How the report is written; where exactly is told by what was observed.
+    "time.naive": lazy_gettext("In the report, a time has no offset."),
+    "time.malformed": lazy_gettext("In the report, a time is not written as one."),
+    "checksum.absent": lazy_gettext(
+        "The report gives no checksum of the file, so it cannot be checked."
+    ),
+    "size.absent": lazy_gettext("The report gives no size of the file."),
+    "checksum.malformed": lazy_gettext("In the report, a checksum is no SHA-256."),
+    "backup.checksum.malformed": lazy_gettext("In the report, a checksum is no SHA-256."),
+    "size.malformed": lazy_gettext("In the report, a size is none."),
+    "size.implausible": lazy_gettext("In the report, a size is one that no file can have."),
+    "size.odd": lazy_gettext("In the report, a size is not written as a whole number."),
+    "field.ambiguous": lazy_gettext(
+        "In the report, a field is given twice, with different values."
+    ),
+    "text.malformed": lazy_gettext("In the report, words are not written as a string."),
+    "overall_status.malformed": lazy_gettext("In the report, words are not written as a string."),
+    "report.empty": lazy_gettext("The report names no database."),
 }
 
 

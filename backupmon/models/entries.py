@@ -63,7 +63,7 @@ class BackupEntry(Model):
     #: The end that the report gives, as this job reads it; None where there was no report.
     report_end_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     #: What makes the section bad: ``[{"path": …, "problem": …}]``.
-    section_faults: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
+    section_faults: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     #: Entered because the deadline passed, not because a report names the database.
     by_deadline: Mapped[bool] = mapped_column(default=False)
     #: A cycle due before the job existed: history, never an alert.

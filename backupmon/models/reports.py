@@ -33,7 +33,7 @@ class AgentReport(Model):
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     overall_status: Mapped[str | None] = mapped_column(String(255))
     database_names: Mapped[list[str]] = mapped_column(JSON, default=list)
-    faults: Mapped[list[dict[str, str]]] = mapped_column(JSON, default=list)
+    faults: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     oddities: Mapped[list[dict[str, Any]]] = mapped_column(JSON, default=list)
     #: When the file landed, on the scale of the scan's moment (`Scan.landed`).
     landed_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -55,7 +54,7 @@ def record_report(scan: Scan, taken: Taken, occurrence: str, agent: AgentJobs) -
         ended_at=report.ended_at,
         overall_status=report.overall_status,
         database_names=[s.database_name for s in report.sections[:_MOST_NAMES]],
-        faults=[asdict(fault) for fault in report.all_faults()],
+        faults=[fault.as_dict() for fault in report.all_faults()],
         oddities=[oddity.as_dict() for oddity in report.oddities],
         landed_at=ours.landed_at,
         changed_at=ours.read.changed_at,
@@ -101,7 +100,7 @@ def _entry(
         agent_backup_size_pre_compress=section.backup.size,
         agent_compress_hash_post_compress=section.compress.sha256,
         agent_compress_size_post_compress=section.compress.size,
-        section_faults=[asdict(fault) for fault in section.faults[:50]],
+        section_faults=[fault.as_dict() for fault in section.faults[:50]],
         findings=[oddity.as_dict() for oddity in section.oddities[:50]],
         **_step_columns("backup", section.backup),
         **_step_columns("compress", section.compress),
