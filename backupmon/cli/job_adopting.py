@@ -17,6 +17,7 @@ from backupmon.cli.job_options import (
     now,
 )
 from backupmon.cli.tables import Column, print_table
+from backupmon.core.phrases import Phrase, in_english
 from backupmon.core.text import one_line
 from backupmon.core.words import human_time
 from backupmon.models import Discovery
@@ -35,6 +36,7 @@ from backupmon.services.job_drafts import RowsRefusedError
 @click.argument("database", metavar="DATABASE]", required=False)
 @click.option("--all", "every", is_flag=True, help="Adopt all of them.")
 @click.option("--agent", metavar="ID", help="With --all, or to list: of this agent only.")
+@click.option("--ignored", is_flag=True, help="Of those that somebody chose to ignore.")
 @field_options(*IDENTITY)
 @click.option("--json", "as_json", is_flag=True, help="Print an array.")
 @needs_database
@@ -43,13 +45,15 @@ def adopt_command(
     database: str | None,
     every: bool,
     agent: str | None,
+    ignored: bool,
     as_json: bool,
     **values: str | None,
 ) -> None:
     """Make jobs of databases that agents report; without arguments, list them.
 
-    What is not given is guessed, and said: from another job of the agent, else from the
-    agent's id and the end of its last report.
+    What is not given is guessed, and said: the schedule from when its reports ended, the rest
+    from another job of the agent, else from the agent's id. What somebody chose to ignore is
+    left out, unless it is named or --ignored is given.
     """
     if agent_id and (every or agent):
         raise click.UsageError("give AGENT and DATABASE, or --all; not both")
@@ -58,9 +62,11 @@ def adopt_command(
     if not agent_id and not every:
         if given(values):
             raise click.UsageError("name AGENT and DATABASE, or give --all")
-        _echo_discoveries(list_discoveries(agent), as_json)
+        _echo_discoveries(list_discoveries(agent, ignored=ignored), as_json)
         return
-    found = [find_discovery(agent_id, database or "")] if agent_id else list_discoveries(agent)
+    found = list_discoveries(agent, ignored=ignored)
+    if agent_id:
+        found = [find_discovery(agent_id, database or "")]
     try:
         adopted = adopt(found, given(values), defaults(), now(), actor())
     except RowsRefusedError as error:
@@ -93,7 +99,16 @@ def _echo_adopted(adopted: Sequence[Adopted], as_json: bool) -> None:
         click.echo("There is nothing to adopt.")
     for one in adopted:
         click.echo(f"Job {one.job.id}: {one_line(one.job.title)}")
-        for guess in one.guesses:
-            click.echo(f"  guessed: {one_line(guess, 500)}")
+        for line in guess_lines(one):
+            click.echo(f"  guessed: {one_line(line, 500)}")
     if any(one.guesses for one in adopted):
         click.echo("Where a guess is wrong: flask jobs update JOB_ID --schedule …")
+
+
+def guess_lines(adopted: Adopted) -> list[str]:
+    """What was guessed and why, a line for each reason."""
+    found: dict[Phrase, list[str]] = {}
+    for guess in adopted.guesses:
+        place = f" in {adopted.job.timezone}" if guess.field == "schedule" else ""
+        found.setdefault(guess.why, []).append(f'{guess.field} "{guess.value}"{place}')
+    return [f"{', '.join(names)}, {in_english(why)}" for why, names in found.items()]

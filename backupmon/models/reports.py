@@ -5,7 +5,16 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from backupmon.extensions import Model
@@ -47,6 +56,13 @@ class AgentReport(Model):
     __table_args__ = (
         UniqueConstraint("agent_key", "sha256", "occurrence"),
         Index("ix_agent_reports_agent_landed", "agent_key", "landed_at"),
+        # Few are invalid, and they are what people look for.
+        Index(
+            "ix_agent_reports_invalid",
+            "id",
+            sqlite_where=text("valid IS 0"),
+            postgresql_where=text("valid IS FALSE"),
+        ),
     )
 
 
@@ -65,5 +81,11 @@ class Discovery(Model):
     first_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
     seen_count: Mapped[int] = mapped_column(default=1)
+    #: Bytes before and after compression, as the last report gives them.
+    backup_size: Mapped[int | None] = mapped_column(BigInteger)
+    compress_size: Mapped[int | None] = mapped_column(BigInteger)
+    #: Somebody wants to hear of it no more, until it is asked for.
+    ignored_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ignored_by: Mapped[str | None] = mapped_column(String(255))
 
     __table_args__ = (UniqueConstraint("agent_key", "database_name"),)

@@ -9,6 +9,7 @@ import structlog
 from sqlalchemy import insert, select
 
 from backupmon.core.report import Report, Section, Step
+from backupmon.core.report_fields import MAX_SIZE
 from backupmon.core.schedule import Cycle
 from backupmon.core.statuses import Status
 from backupmon.core.text import one_line
@@ -149,6 +150,8 @@ def _discovery(scan: Scan, row: AgentReport, section: Section) -> Discovery:
         first_seen_at=scan.now,
         last_seen_at=scan.now,
         seen_count=1,
+        backup_size=_plausible(section.backup.size),
+        compress_size=_plausible(section.compress.size),
     )
 
 
@@ -157,3 +160,10 @@ def _seen_again(discovery: Discovery, scan: Scan, row: AgentReport, section: Sec
     discovery.seen_count += 1
     discovery.report_id = row.id
     discovery.staged_file_name = section.staged_file_name
+    discovery.backup_size = _plausible(section.backup.size)
+    discovery.compress_size = _plausible(section.compress.size)
+
+
+def _plausible(size: int | None) -> int | None:
+    """A size to show; one that no file can have is none."""
+    return size if size is not None and 0 <= size < MAX_SIZE else None

@@ -12,7 +12,8 @@ from backupmon.core.accounts import Role
 from backupmon.core.standing import WORST_FIRST
 from backupmon.language.filters import now
 from backupmon.services.background_status import background_status
-from backupmon.services.dashboard import count_discoveries, load_board, places, verifying_now
+from backupmon.services.dashboard import load_board, places, verifying_now
+from backupmon.services.discoveries import count_discoveries
 from backupmon.web.access import needs
 from backupmon.web.charts.bar import proportional_bar
 from backupmon.web.filtering import choices_for, orders

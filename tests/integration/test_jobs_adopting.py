@@ -4,9 +4,16 @@ from __future__ import annotations
 
 import pytest
 
+from backupmon.cli.job_adopting import guess_lines
 from backupmon.core.errors import NotFoundError
 from backupmon.core.job_spec import JobDefaults
-from backupmon.services.discoveries import Adopted, adopt, find_discovery, list_discoveries
+from backupmon.services.discoveries import (
+    Adopted,
+    Guess,
+    adopt,
+    find_discovery,
+    list_discoveries,
+)
 from backupmon.services.job_drafts import RowsRefusedError
 from backupmon.services.jobs import add_job, delete_job, list_jobs
 from tests.integration.conftest import World, at
@@ -20,6 +27,10 @@ def reported(world: World, agent: str = "zeta_new-york", **contents: str) -> Non
     world.scan(at(12))
 
 
+def find_guess(adopted: Adopted, field: str) -> Guess:
+    return next(guess for guess in adopted.guesses if guess.field == field)
+
+
 def adopt_all(**values: object) -> list[Adopted]:
     return adopt(list_discoveries(), values, DEFAULTS, at(13), "test")
 
@@ -30,8 +41,10 @@ def test_a_job_is_guessed_from_the_agent_and_its_report(world: World) -> None:
     job = adopted.job
     assert (job.company_name, job.city, job.title) == ("zeta", "New", "zeta_new-york/shop")
     assert (job.schedule, job.timezone) == ("55 12 * * *", "Africa/Douala")
-    assert 'schedule "55 12 * * *" in Africa/Douala' in adopted.guesses[0]
-    assert 'company_name "zeta", city "New" from the agent\'s id' in adopted.guesses[1]
+    assert guess_lines(adopted)[:2] == [
+        'schedule "55 12 * * *" in Africa/Douala, from the end of the last report',
+        'company_name "zeta", city "New", from the agent\'s id',
+    ]
     assert list_discoveries() == []
 
 
@@ -55,8 +68,29 @@ def test_the_agents_other_job_says_where_it_is(world: World) -> None:
     job = adopted.job
     assert job.title == "Acme/crm"
     assert (job.company_name, job.city, job.neighborhood) == ("Acme", "Douala", "Akwa")
-    assert (job.schedule, job.timezone) == ("55 12 * * *", "Africa/Lagos")
-    assert f"as in job {other}" in adopted.guesses[1]
+    assert (job.schedule, job.timezone) == ("0 12 * * *", "Africa/Lagos")
+    (line,) = guess_lines(adopted)
+    assert line.startswith('schedule "0 12 * * *" in Africa/Lagos, company_name "Acme"')
+    assert line.endswith(f", as in job {other}")
+
+
+def test_several_reports_say_when_it_is_due(world: World) -> None:
+    world.job(agent="acme", timezone="Africa/Lagos")
+    for day in range(4):
+        world.site("acme").deliver(at(21, 50 + 3 * day, days=day), crm="x")
+        world.scan(at(22, 30, days=day))
+    (adopted,) = adopt_all()
+    assert adopted.job.schedule == "55 22 * * *"
+    why = "4 of its reports ended between 22:50 and 22:59"
+    assert guess_lines(adopted)[0] == f'schedule "55 22 * * *" in Africa/Lagos, {why}'
+    assert find_guess(adopted, "timezone").value == "Africa/Lagos"
+
+
+def test_in_another_zone_the_other_jobs_schedule_says_nothing(world: World) -> None:
+    world.job(agent="acme")
+    reported(world, "acme", crm="two")
+    (adopted,) = adopt_all(timezone="Africa/Lagos")
+    assert (adopted.job.schedule, adopted.job.timezone) == ("55 12 * * *", "Africa/Lagos")
 
 
 def test_all_are_adopted_or_none(world: World) -> None:

@@ -1,6 +1,6 @@
 """What the dashboard shows. Its pages ask here, and nowhere else."""
 
-from backupmon.services.dashboard.board import Board, Place, count_discoveries, load_board, places
+from backupmon.services.dashboard.board import Board, Place, load_board, places
 from backupmon.services.dashboard.cycles import MARKS, CycleMark
 from backupmon.services.dashboard.progress import Verifying, verifying_now
 from backupmon.services.dashboard.rows import Copy, Due, DueKind, JobRow
@@ -24,7 +24,6 @@ __all__ = [
     "Selection",
     "Sort",
     "Verifying",
-    "count_discoveries",
     "load_board",
     "places",
     "verifying_now",

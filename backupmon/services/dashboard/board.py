@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from backupmon.config import Settings
 from backupmon.extensions import db
-from backupmon.models import Discovery, ExpectedBackupJob, ServerCondition
+from backupmon.models import ExpectedBackupJob, ServerCondition
 from backupmon.services.conditions import open_conditions
 from backupmon.services.dashboard.rows import JobRow, rows_of
 from backupmon.services.dashboard.selection import (
@@ -101,8 +101,3 @@ def places() -> list[Place]:
     columns = (job.company_name, job.city, job.agent_id_responsible)
     query = select(*columns).where(job.deleted_at.is_(None)).distinct().order_by(*columns)
     return [Place(*row) for row in db.session.execute(query)]
-
-
-def count_discoveries() -> int:
-    """How many databases agents report that no job expects."""
-    return db.session.scalar(select(func.count()).select_from(Discovery)) or 0

@@ -38,7 +38,10 @@ def told(text: str) -> list[str]:
         ('{"agent_id": "a list"}', "databases manque ; il faut un objet, avec une section"),
         ('{"agent_id": 5}', "agent_id vaut 5 ; il faut l’identifiant de l’agent"),
         ('{"databases": []}', "databases vaut une liste ; il faut un objet"),
-        ('{"operation_end_time": "2031-03-03T05:03:04Z"}', "est en avance de 5\xa0h\xa03\xa0min : "),
+        (
+            '{"operation_end_time": "2031-03-03T05:03:04Z"}',
+            "est en avance de 5\xa0h\xa03\xa0min : ",
+        ),
         ('{"operation_end_time": "x"}', 'ISO 8601, comme 2025-06-12T12:56:06Z ; on y lit "x"'),
         ('{"databases": {"a list": "a list"}}', 'databases.a list vaut "a list" ; il faut un'),
     ],
