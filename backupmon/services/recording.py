@@ -60,7 +60,8 @@ def record_report(scan: Scan, taken: Taken, occurrence: str, agent: AgentJobs) -
         landed_at=ours.landed_at,
         changed_at=ours.read.changed_at,
         received_at=scan.now,
-        archive_path=one_line("/".join(taken.place), 4000),
+        # Exactly as on disk: each component was made safe when the place was chosen.
+        archive_path="/".join(taken.place),
     )
     db.session.add(row)
     if not report.valid:

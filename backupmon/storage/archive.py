@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import stat
 from datetime import datetime
 
 from backupmon.core.paths import safe_component
 from backupmon.storage.failpoints import failpoint
 from backupmon.storage.faults import server_fault
 from backupmon.storage.folders import SHOWN, NotAFolderError, folder, own_folder, sync_folder
-from backupmon.storage.inbox import FoundReport, ReadReport
+from backupmon.storage.inbox import FoundReport, NotAReportError, ReadReport
 from backupmon.storage.readers import CopyWriter, Reader, Sha256Reader, read_through
 
 #: Bytes. A "report" that is larger is kept as far as it was read, so that one file of an
@@ -116,3 +117,33 @@ def _fill(fd: int, read: ReadReport, deposit_fd: int, taken: FoundReport) -> Non
         CopyWriter(fd).feed(memoryview(read.data))
     else:
         _read_again(deposit_fd, taken, CopyWriter(fd))
+
+
+def open_archived(archive_fd: int, place: tuple[str, ...]) -> int:
+    """An archived report, open to be read, for the caller to close; no link is followed.
+
+    Raises
+    ------
+    FileNotFoundError
+        When it is not there any more.
+    NotAReportError
+        When something else lies in its place.
+    ServerFault
+        When it cannot be read.
+    """
+    subject = "/".join(("REPORT_ARCHIVE_ROOT", *place))
+    try:
+        with folder(archive_fd, place[:-1]) as here:
+            fd = os.open(place[-1], _READ | os.O_NOCTTY, dir_fd=here)
+    except FileNotFoundError:
+        raise
+    except NotAFolderError as error:
+        raise NotAReportError("no regular file") from error
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENXIO):
+            raise NotAReportError("no regular file") from error
+        raise server_fault(error, subject) from error
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
+    raise NotAReportError("no regular file")

@@ -15,6 +15,7 @@ from backupmon.web.admin_users import bp as admin_users
 from backupmon.web.assets import SCRIPT, STYLE
 from backupmon.web.assets import bp as assets
 from backupmon.web.dashboard import bp as dashboard
+from backupmon.web.discoveries import bp as discoveries
 from backupmon.web.door import bp as door
 from backupmon.web.errors import register_errors
 from backupmon.web.health import bp as health
@@ -27,6 +28,7 @@ from backupmon.web.next_page import this_page
 from backupmon.web.protection import protect
 from backupmon.web.quarantine import bp as quarantine
 from backupmon.web.quarantine_actions import bp as quarantine_actions
+from backupmon.web.reports import bp as reports
 from backupmon.web.sessions import init_sessions
 from backupmon.web.system import bp as system
 from backupmon.web.telling import GLOBALS
@@ -37,6 +39,7 @@ BLUEPRINTS = (
     *(assets, dashboard, health, job, job_actions, job_forms, languages, themes_bp),
     *(quarantine, quarantine_actions, system),
     *(door, account, admin_users, admin_tokens, admin_audit),
+    *(discoveries, reports),
 )
 
 

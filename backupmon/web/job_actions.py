@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from zoneinfo import ZoneInfo
-
 from flask import Blueprint, flash, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -12,11 +9,11 @@ from flask_babel import gettext as _
 from backupmon.core.accounts import Role
 from backupmon.core.job_spec import FieldFault
 from backupmon.core.words import to_translate
-from backupmon.language import choose_timezone
 from backupmon.language.filters import now
 from backupmon.services.history import find_job
 from backupmon.services.jobs import JobRefusedError, delete_job, pause_job, resume_job
 from backupmon.web.access import actor, needs
+from backupmon.web.days import beginning_of
 from backupmon.web.forms import page_again, typed
 from backupmon.web.job_page import told_of
 from backupmon.web.scans import ask_for_scan
@@ -32,7 +29,7 @@ def pause(job_id: int) -> ResponseReturnValue:
     """Expect nothing of it until a date, or until somebody resumes it."""
     text = request.form.get("paused_until", "").strip()
     try:
-        until = _beginning_of(text) if text else None
+        until = beginning_of(text) if text else None
         job = pause_job(job_id, until, now(), actor())
     except ValueError:
         return _again(job_id, [FieldFault("paused_until", _NO_DATE)])
@@ -77,9 +74,3 @@ def _again(job_id: int, faults: list[FieldFault]) -> ResponseReturnValue:
     """The page with its form, and what is wrong with it."""
     form = typed(("paused_until",), faults)
     return page_again("pages/jobs/show.html", **told_of(job_id), pausing=form)
-
-
-def _beginning_of(day: str) -> datetime:
-    """Midnight of a day where the reader is; raises ValueError where it is none."""
-    local = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=ZoneInfo(choose_timezone()))
-    return local.astimezone(UTC)

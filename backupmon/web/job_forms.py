@@ -14,7 +14,7 @@ from flask_babel import gettext as _
 
 from backupmon.application import current_settings
 from backupmon.core.accounts import Role
-from backupmon.core.errors import BackupmonError
+from backupmon.core.errors import BackupmonError, NotFoundError
 from backupmon.core.job_spec import EDITABLE, FieldFault, JobSpec, check_job
 from backupmon.core.paths import render
 from backupmon.core.schedule import Schedule
@@ -22,7 +22,8 @@ from backupmon.core.weekly import DAYS, from_cron, weekly
 from backupmon.core.words import to_translate
 from backupmon.models import ExpectedBackupJob
 from backupmon.models.columns import row_dict
-from backupmon.services.history import find_job
+from backupmon.services.discoveries import find_discovery, guess_jobs
+from backupmon.services.history import find_job, job_named
 from backupmon.services.jobs import JobRefusedError, StaleJobError, add_job, update_job
 from backupmon.web.access import actor, needs
 from backupmon.web.forms import Typed, page_again
@@ -51,7 +52,10 @@ class Consequence:
 @bp.get("/jobs/new")
 @needs(Role.OPERATOR)
 def new() -> ResponseReturnValue:
-    """An empty form, or with ``?copy=ID`` that of another job."""
+    """An empty form; with ``?copy=ID`` that of another job, with ``?agent=…&database=…`` that of
+    a discovery, as it is guessed."""
+    if "database" in request.args:
+        return _adopting(request.args.get("agent", ""), request.args["database"])
     copied = request.args.get("copy", type=int)
     values = _values_of(find_job(copied)) if copied is not None else _usual()
     return _page(Typed(_said(values)), None)
@@ -111,6 +115,23 @@ def preview() -> ResponseReturnValue:
     return render_template("fragments/jobs/_consequence.html", consequence=_consequence(_sent()))
 
 
+def _adopting(agent: str, database: str) -> ResponseReturnValue:
+    """The form of a discovery; where somebody else was faster, the job that they made."""
+    try:
+        found = find_discovery(agent, database)
+    except NotFoundError:
+        job = job_named(agent, database)
+        if job is None:
+            flash(_("No report names this database any more, or its job was deleted."), "warning")
+            return redirect(url_for("discoveries.index"))
+        flash(_("%(job)s is expected already: somebody has adopted it.", job=job.title), "warning")
+        return redirect(url_for("job.show", job_id=job.id))
+    (guessed,) = guess_jobs([found], {}, current_settings().job_defaults)
+    values = {**_usual(), **_strings(guessed.values)}
+    told = _told(Typed(_said(values)), None)
+    return render_template("pages/jobs/form.html", **told, guessed=guessed)
+
+
 def _page(form: Typed, job: ExpectedBackupJob | None) -> tuple[str, int]:
     return render_template("pages/jobs/form.html", **_told(form, job)), 200
 
@@ -123,7 +144,10 @@ def _again(
         fault if fault.field in known else FieldFault("", f"{fault.field} {fault.problem}")
         for fault in error.faults
     ]
-    return page_again("pages/jobs/form.html", **_told(Typed(values, faults), job))
+    told = _told(Typed(values, faults), job)
+    names = (values.get("agent_id_responsible", ""), values.get("database_name", ""))
+    taken = job_named(*names) if job is None else None
+    return page_again("pages/jobs/form.html", **told, taken=taken)
 
 
 def _told(form: Typed, job: ExpectedBackupJob | None) -> dict[str, Any]:

@@ -7,9 +7,13 @@ from dataclasses import dataclass
 
 from flask import current_app, g, request
 from flask_babel import lazy_gettext as _l
+from sqlalchemy.exc import SQLAlchemyError
 
 from backupmon.core.accounts import Role
-from backupmon.web.kept_count import kept_count
+from backupmon.extensions import db
+from backupmon.services.discoveries import count_discoveries
+from backupmon.services.quarantine import count_quarantined
+from backupmon.web.waiting_counts import waiting_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +23,22 @@ class Place:
     Parameters
     ----------
     count:
-        Tells how much waits for somebody there; 0 is not shown.
+        Tells in one small query how many things wait for somebody there; 0 is not shown.
     """
 
     endpoint: str
     title: str
     role: Role = Role.VIEWER
-    count: Callable[[], int] = int
+    count: Callable[[], int] | None = None
+
+    @property
+    def waiting(self) -> int:
+        """How many things wait there; none while the database fails: that has a page too."""
+        try:
+            return waiting_count(self.count) if self.count else 0
+        except SQLAlchemyError:
+            db.session.rollback()
+            return 0
 
     @property
     def is_here(self) -> bool:
@@ -37,7 +50,9 @@ class Place:
 #: In the order in which they stand on every page. What is not there yet is left out.
 PLACES = (
     Place("dashboard.index", _l("Dashboard")),
-    Place("quarantine.index", _l("Quarantine"), count=kept_count),
+    Place("reports.index", _l("Reports")),
+    Place("discoveries.index", _l("Discoveries"), count=count_discoveries),
+    Place("quarantine.index", _l("Quarantine"), count=count_quarantined),
     Place("system.index", _l("System")),
     Place("admin_users.index", _l("Users"), Role.ADMIN),
     Place("admin_tokens.index", _l("API tokens"), Role.ADMIN),

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from backupmon.application import current_settings
 from backupmon.core.findings import Finding
 from backupmon.language.conditions import check_title, condition_title
+from backupmon.language.faults import say_fault
 from backupmon.language.filters import now
 from backupmon.language.findings import (
     finding_title,
@@ -94,6 +95,7 @@ GLOBALS: dict[str, Callable[..., object]] = {
     "say_count": say_count,
     "say_counts": say_counts,
     "say_culprits": say_culprits,
+    "say_fault": say_fault,
     "say_finding": say_finding,
     "say_found": say_found,
     "say_server": say_server,

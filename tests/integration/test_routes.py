@@ -58,6 +58,14 @@ TABLE = {
     "GET /board": only("viewer", 200),
     "GET /progress": only("viewer", 200),
     "POST /scan": only("operator", 302),
+    "GET /reports": only("viewer", 200),
+    "GET /reports/<int:report_id>": only("viewer", 404),
+    "GET /reports/<int:report_id>/file": only("viewer", 404),
+    "GET /discoveries": only("viewer", 200),
+    "POST /discoveries/chosen": only("operator", 302),
+    "GET /discoveries/adopt": only("operator", 302),
+    "POST /discoveries/adopt": only("operator", 302),
+    "POST /discoveries/<int:discovery_id>/restore": only("operator", 404),
     "GET /jobs/new": only("operator", 200),
     "POST /jobs/new": only("operator", 422),
     "POST /jobs/preview": only("operator", 200),
@@ -94,6 +102,8 @@ EXAMPLES = {
     "int:problems": "3",
     "int:job_id": "99",
     "int:entry_id": "99",
+    "int:report_id": "99",
+    "int:discovery_id": "99",
 }
 
 

@@ -1,0 +1,24 @@
+"""Days that somebody typed, as moments: a day begins where the reader is."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from backupmon.language import choose_timezone
+
+
+def beginning_of(day: str, later: int = 0) -> datetime:
+    """Midnight of a day such as ``2031-03-03``, or of one so many days `later`.
+
+    Raises
+    ------
+    ValueError
+        Where it is no day, or none that has a midnight in UTC.
+    """
+    try:
+        zone = ZoneInfo(choose_timezone())
+        begins = datetime.strptime(day.strip(), "%Y-%m-%d").replace(tzinfo=zone)
+        return (begins + timedelta(days=later)).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(day) from error
