@@ -16,10 +16,19 @@ _KINDS = {"an object": lazy_gettext("an object"), "a list": lazy_gettext("a list
 
 def say_fault(fault: Fault) -> str:
     """What is wrong there, without a subject; in English where an older version kept no more."""
-    locale = get_locale()
-    if not fault.said or locale is None or locale.language == "en":
+    if not fault.said or _is_english():
         return fault.problem
     return str(gettext("; ")).join(say(_kinds_told(one)) for one in fault.said)
+
+
+def stays_english(fault: Fault) -> bool:
+    """Whether `say_fault` says it in English to a reader of another language."""
+    return not fault.said and not _is_english()
+
+
+def _is_english() -> bool:
+    locale = get_locale()
+    return locale is None or locale.language == "en"
 
 
 def _kinds_told(said: Phrase) -> Phrase:

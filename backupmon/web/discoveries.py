@@ -84,7 +84,7 @@ def adopt() -> ResponseReturnValue:
     ids = _numbers(request.form.getlist("id"))
     form = typed(COMMON)
     if request.form.get("act") == "look":
-        given = {name: value for name, value in form.values.items() if value}
+        given: dict[str, Any] = {name: value for name, value in form.values.items() if value}
         return redirect(url_for("discoveries.review", id=ids, **given))
     try:
         done = adopt_chosen(ids, form.values, current_settings().job_defaults, now(), actor())

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from backupmon.application import current_settings
 from backupmon.core.findings import Finding
 from backupmon.language.conditions import check_title, condition_title
-from backupmon.language.faults import say_fault
+from backupmon.language.faults import say_fault, stays_english
 from backupmon.language.filters import now
 from backupmon.language.findings import (
     finding_title,
@@ -103,4 +103,5 @@ GLOBALS: dict[str, Callable[..., object]] = {
     "say_verdict": say_verdict,
     "spark_of": spark_of,
     "standing_words": standing_words,
+    "stays_english": stays_english,
 }

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
+from sqlalchemy import func, select
 
+from backupmon.extensions import db
+from backupmon.models import AgentReport
+from backupmon.services.discoveries import list_discoveries
 from tests.browser.conftest import unfold_all
 from tests.integration.conftest import World, at
 from tests.integration.site import dump_of, section
@@ -31,20 +36,41 @@ def paths(world: World) -> dict[str, str]:
     site.put("x.sql.gz", data[:-20])
     site.report(at(11, 50, days=3), {LONG: section(data, "x.sql.gz")})
     world.scan(at(13, days=3))
-    entry = world.entries(job)[-1].id
+    entry = world.entries(job)[-1]
+    invalid, chosen = intake_of(world, data)
     return {
         "board": "/",
         "job": f"/jobs/{job}",
-        "entry": f"/entries/{entry}",
+        "entry": f"/entries/{entry.id}",
         "quarantine": "/quarantine",
-        "kept": f"/quarantine/{entry}",
+        "kept": f"/quarantine/{entry.id}",
         "system": "/system",
         "lost": "/nothing",
+        "reports": "/reports",
+        "report": f"/reports/{entry.report_id}",
+        "invalid": f"/reports/{invalid}",
+        "discoveries": "/discoveries",
+        "review": f"/discoveries/adopt?{chosen}",
+        "adopting": f"/jobs/new?agent=nova&database={LONG}",
     }
+
+
+def intake_of(world: World, data: bytes) -> tuple[int, str]:
+    """An invalid report's number, and discoveries as they are chosen in an address."""
+    body = section(data, "x.sql.gz")
+    world.site("nova").report(at(11, 50, days=3), {LONG: body, "<b>": body, "z" * 255: body})
+    bad = {"shop": {"BACKUP": {}}, "<b>" * 80: 1, LONG: section(data, "..", COMPRESS__status=1)}
+    world.site("nova").drop(f"{LONG}.json", json.dumps({"databases": bad}).encode())
+    world.scan(at(13, 5, days=3))
+    invalid = db.session.scalar(select(func.max(AgentReport.id)))
+    assert invalid is not None
+    return invalid, "&".join(f"id={one.id}" for one in list_discoveries())
 
 
 NAMES = ["board", "job", "entry", "quarantine", "kept", "system"]
 PAGES = pytest.mark.parametrize("name", NAMES)
+#: Looked at one after the other, since their set-up is dear.
+INTAKE = ("reports", "report", "invalid", "discoveries", "review", "adopting")
 
 
 def violations(page: Page) -> list[tuple[str, list[str]]]:
@@ -106,6 +132,44 @@ def test_without_scripts_everything_works_by_links_and_forms(
     page.locator("details.entry summary").first.click()
     page.get_by_role("link", name="All that the agent said").first.click()
     expect(page.locator("h1")).to_contain_text("Backup due")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_reports_and_discoveries_are_for_everybody(
+    open_page: Open, paths: dict[str, str], scheme: str
+) -> None:
+    locale = "fr-FR" if scheme == "dark" else "en-GB"
+    phone = open_page("/health", viewport=PHONE, locale=locale)
+    page = open_page("/health", color_scheme=scheme)
+    for name in INTAKE:
+        phone.goto(paths[name])
+        unfold_all(phone)
+        assert not scrolls_sideways(phone), name
+        page.goto(paths[name])
+        unfold_all(page)
+        assert violations(page) == [], name
+
+
+def test_without_scripts_discoveries_are_adopted_and_ignored(
+    open_page: Open, paths: dict[str, str]
+) -> None:
+    page = open_page(paths["discoveries"], java_script_enabled=False)
+    page.locator("tr", has_text="<b>").get_by_role("button", name="Ignore").click()
+    expect(page.locator("tbody tr")).to_have_count(2)
+    page.get_by_label("Choose").first.check()
+    page.get_by_role("button", name="Adopt the checked ones…").click()
+    page.get_by_label("City").fill("Garoua")
+    page.get_by_role("button", name="Show what that makes").click()
+    expect(page.locator("tbody tr")).to_contain_text("nova, Garoua")
+    page.get_by_role("button", name="Adopt the checked ones").click()
+    expect(page.locator("h1")).to_have_text(LONG)
+
+
+def test_enter_on_a_box_ignores_nothing(open_page: Open, paths: dict[str, str]) -> None:
+    page = open_page(paths["discoveries"])
+    page.get_by_role("button", name="Check all of this page").click()
+    page.get_by_label("Choose").first.press("Enter")
+    expect(page.locator("h1")).to_have_text("Adopt 3 databases")
 
 
 def test_the_keyboard_reaches_the_content_first(open_page: Open, paths: dict[str, str]) -> None:

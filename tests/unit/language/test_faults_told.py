@@ -32,18 +32,18 @@ def told(text: str) -> list[str]:
     ("text", "words"),
     [
         ("", "est vide"),
-        ("[1]", "contient une liste ; il faut un objet {…}"),
+        ("[1]", "contient une liste\xa0; il faut un objet {…}"),
         ('{"a', "n’est pas du JSON (Unterminated string starting at, ligne 1, colonne 2)"),
-        ("{}", "operation_end_time manque (operation_timestamp aussi) ; il faut une date"),
-        ('{"agent_id": "a list"}', "databases manque ; il faut un objet, avec une section"),
-        ('{"agent_id": 5}', "agent_id vaut 5 ; il faut l’identifiant de l’agent"),
-        ('{"databases": []}', "databases vaut une liste ; il faut un objet"),
+        ("{}", "operation_end_time manque (operation_timestamp aussi)\xa0; il faut une date"),
+        ('{"agent_id": "a list"}', "databases manque\xa0; il faut un objet, avec une section"),
+        ('{"agent_id": 5}', "agent_id vaut 5\xa0; il faut l’identifiant de l’agent"),
+        ('{"databases": []}', "databases vaut une liste\xa0; il faut un objet"),
         (
             '{"operation_end_time": "2031-03-03T05:03:04Z"}',
-            "est en avance de 5\xa0h\xa03\xa0min : ",
+            "est en avance de 5\xa0h\xa03\xa0min\xa0: ",
         ),
-        ('{"operation_end_time": "x"}', 'ISO 8601, comme 2025-06-12T12:56:06Z ; on y lit "x"'),
-        ('{"databases": {"a list": "a list"}}', 'databases.a list vaut "a list" ; il faut un'),
+        ('{"operation_end_time": "x"}', 'ISO 8601, comme 2025-06-12T12:56:06Z\xa0; on y lit "x"'),
+        ('{"databases": {"a list": "a list"}}', 'databases.a list vaut "a list"\xa0; il faut un'),
     ],
 )
 def test_faults_are_said_in_french(text: str, words: str) -> None:
