@@ -12,6 +12,7 @@ from backupmon.services.discoveries import (
     Guess,
     adopt,
     find_discovery,
+    ignore_discoveries,
     list_discoveries,
 )
 from backupmon.services.job_drafts import RowsRefusedError
@@ -143,3 +144,19 @@ def test_the_end_of_a_day_rounds_to_midnight(world: World) -> None:
     world.site("zeta").deliver(at(9, 58), erp="two")
     world.scan(at(14))
     assert adopt_all()[0].job.schedule == "0 0 * * *"
+
+
+def test_what_is_ignored_is_adopted_only_when_it_is_asked_for(world: World) -> None:
+    reported(world, shop="one", crm="two")
+    ignore_discoveries([find_discovery("zeta_new-york", "shop").id], at(13), "test")
+    runner = world.app.test_cli_runner()
+
+    def adopted(*args: str) -> str:
+        return runner.invoke(args=["jobs", "adopt", *args]).stdout
+
+    assert "shop" not in adopted()
+    assert "shop" in adopted("--ignored")
+    adopted("--all")
+    assert [job.database_name for job in list_jobs()] == ["crm"]
+    assert "zeta_new-york/shop" in adopted("zeta_new-york", "shop")
+    assert list_discoveries(ignored=True) == []
