@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from backupmon.core.errors import BackupmonError
 from backupmon.core.guessing import daily_at, guess_place, guess_schedule
@@ -34,8 +34,8 @@ OF_THE_SITE = (
 )
 #: Reports older than this before the last one say nothing of a schedule.
 _LOOK_BACK = timedelta(days=35)
-#: Variables that one statement may safely have.
-_MOST_VARIABLES = 500
+#: Agents that one statement asks about: databases limit what they take.
+_MOST_AGENTS = 100
 
 _FROM_NAME = phrase("from the agent's id")
 _FROM_LAST = phrase("from the end of the last report")
@@ -178,12 +178,16 @@ def _zone(name: str) -> ZoneInfo:
 
 
 def _knowledge(discoveries: Sequence[Discovery]) -> dict[str, _Known]:
-    keys = sorted({discovery.agent_key for discovery in discoveries})
-    known = {key: _Known() for key in keys}
-    for start in range(0, len(keys), _MOST_VARIABLES):
-        chunk = keys[start : start + _MOST_VARIABLES]
+    last_seen: dict[str, datetime] = {}
+    for one in discoveries:
+        seen = last_seen.get(one.agent_key)
+        last_seen[one.agent_key] = max(one.last_seen_at, seen or one.last_seen_at)
+    known = {key: _Known() for key in last_seen}
+    keys = sorted(last_seen)
+    for start in range(0, len(keys), _MOST_AGENTS):
+        chunk = keys[start : start + _MOST_AGENTS]
         _add_jobs(known, chunk)
-        _add_reports(known, chunk, min(one.last_seen_at for one in discoveries) - _LOOK_BACK)
+        _add_reports(known, {key: last_seen[key] - _LOOK_BACK for key in chunk})
     return known
 
 
@@ -195,14 +199,13 @@ def _add_jobs(known: Mapping[str, _Known], keys: Collection[str]) -> None:
         known[job.agent_key].jobs.append(job)
 
 
-def _add_reports(known: Mapping[str, _Known], keys: Collection[str], since: datetime) -> None:
+def _add_reports(known: Mapping[str, _Known], since: Mapping[str, datetime]) -> None:
     columns = (AgentReport.agent_key, AgentReport.ended_at, AgentReport.database_names)
-    query = select(*columns).where(
-        AgentReport.agent_key.in_(keys),
-        AgentReport.landed_at >= since,
-        AgentReport.valid.is_(True),
-        AgentReport.ended_at.is_not(None),
+    recent = (
+        (AgentReport.agent_key == key) & (AgentReport.landed_at >= moment)
+        for key, moment in since.items()
     )
+    query = select(*columns).where(or_(*recent), AgentReport.valid.is_(True))
     for key, ended_at, names in db.session.execute(query):
         if ended_at is not None:
             known[key].reports.append((ended_at, frozenset(names)))

@@ -20,7 +20,7 @@ from backupmon.models import AgentReport, BackupEntry, ExpectedBackupJob
 PAGE_SIZE = 50
 #: An invalid report is news for so long.
 _RECENT = timedelta(days=7)
-_MOST_UNANSWERED = 20
+_MOST_UNANSWERED, _MOST_LOOKED_AT = 20, 5_000
 #: The order in which verdicts are told.
 _ORDER = [
     Status.MISSING,
@@ -123,11 +123,20 @@ def load_reports(selection: ReportSelection) -> ReportPage:
 
 def unanswered_reports(now: datetime) -> list[Unanswered]:
     """Of each agent whose last report of this week is invalid, that report; newest first."""
-    invalid = (AgentReport.valid.is_(False), AgentReport.landed_at >= now - _RECENT)
-    newest = select(func.max(AgentReport.id)).where(*invalid).group_by(AgentReport.agent_key)
+    since = now - _RECENT
+    # Bounded, so that it is read from the small index of invalid ones.
+    recent = (
+        select(AgentReport.id, AgentReport.agent_key)
+        .where(AgentReport.valid.is_(False), AgentReport.landed_at >= since)
+        .order_by(AgentReport.id.desc())
+        .limit(_MOST_LOOKED_AT)
+        .subquery()
+    )
+    newest = select(func.max(recent.c.id)).group_by(recent.c.agent_key)
     later = aliased(AgentReport)
     answered = exists().where(
         later.agent_key == AgentReport.agent_key,
+        later.landed_at >= since,
         later.valid.is_(True),
         later.id > AgentReport.id,
     )
