@@ -184,6 +184,13 @@ def test_a_damaged_file_shows_where_it_differs_and_cannot_be_accepted(
     assert not world.final().exists()
 
 
+def test_the_job_and_the_entry_lead_to_the_file(world: World, operator: Browser) -> None:
+    entry = damaged(world)
+    link = f'href="/quarantine/{entry}"'
+    assert link in operator.get(f"/jobs/{world_job(world, entry)}").text
+    assert link in operator.get(f"/entries/{entry}").text
+
+
 def test_viewers_look_and_change_nothing(world: World, client_as: ClientAs) -> None:
     _job, entry, old, _new = changed(world)
     viewer = client_as("viewer")
