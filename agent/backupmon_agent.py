@@ -793,17 +793,18 @@ def copy_sqlite(path: str, copy: Path) -> None:
         Where it cannot be read, or is damaged.
     """
     try:
-        with contextlib.closing(open_sqlite(path)) as source:
-            with contextlib.closing(sqlite3.connect(str(copy), isolation_level=None)) as target:
-                # One moment is copied: else each write during the copy would begin it anew.
-                source.execute("BEGIN")
-                source.execute("SELECT count(*) FROM sqlite_master").fetchone()
-                # The callback lets signals in, between pages.
-                source.backup(target, pages=2048, progress=lambda *_: None)
-                source.execute("ROLLBACK")
-                # A copy must be whole without a second file beside it.
-                target.execute("PRAGMA journal_mode = DELETE").fetchone()
-                found = target.execute("PRAGMA integrity_check(3)").fetchall()
+        with contextlib.closing(open_sqlite(path)) as source, contextlib.closing(
+            sqlite3.connect(str(copy), isolation_level=None)
+        ) as target:
+            # One moment is copied: else each write during the copy would begin it anew.
+            source.execute("BEGIN")
+            source.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            # The callback lets signals in, between pages.
+            source.backup(target, pages=2048, progress=lambda *_: None)
+            source.execute("ROLLBACK")
+            # A copy must be whole without a second file beside it.
+            target.execute("PRAGMA journal_mode = DELETE").fetchone()
+            found = target.execute("PRAGMA integrity_check(3)").fetchall()
     except sqlite3.Error as error:
         raise AgentError(f"sqlite: {path}: {error}") from None
     problems = [str(row[0]) for row in found]
@@ -1019,9 +1020,8 @@ class FolderDelivery(Delivery):
         try:
             free = shutil.disk_usage(folder).free
             if free < parcel.size:
-                raise AgentError(
-                    f"{folder} has room for {size_words(free)}; {size_words(parcel.size)} are needed"
-                )
+                need = size_words(parcel.size)
+                raise AgentError(f"{folder} has room for {size_words(free)}; {need} are needed")
             self._copy(parcel, part)
             self._verify(parcel, part)
             part.replace(final)
@@ -1144,7 +1144,7 @@ size=$(($(wc -c < {part})))
 [ "$size" = {size} ] || {{ echo "$size of {size} bytes arrived" >&2; rm -f {part}; exit 65; }}
 if command -v sha256sum >/dev/null; then
   hash=$(sha256sum < {part} | cut -c 1-64)
-  [ "$hash" = {sha256} ] || {{ echo "what arrived has another SHA-256" >&2; rm -f {part}; exit 66; }}
+  [ "$hash" = {sha256} ] || {{ echo "another SHA-256 arrived" >&2; rm -f {part}; exit 66; }}
 fi
 chmod {mode} {part}
 sync {part} 2>/dev/null || :
@@ -1863,6 +1863,7 @@ HINTS = (
     ),
     ("Permission denied (", "add this agent's public key to the server's authorized_keys"),
     ("No such file or directory", "make databases/ and log/ in the agent's folder on the server"),
+    ("Directory nonexistent", "make databases/ and log/ in the agent's folder on the server"),
     ("there is no folder", "mount the share; make databases/ and log/ on it"),
     ("Connection refused", "is the server's sshd running, and port = right?"),
     ("Connection timed out", "is the line up, and does a firewall let ssh out?"),

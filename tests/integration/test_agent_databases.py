@@ -1,0 +1,244 @@
+"""The reference agent dumps real databases, and what the server promoted is the same database."""
+
+from __future__ import annotations
+
+import gzip
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import make_url
+
+from backupmon.core.statuses import Status
+from tests.integration.agent_site import AgentSite, child_of, command, kill
+from tests.integration.conftest import World
+from tests.integration.sources import MariaDb, PostgreSql, PostgreSqlArchive, Sqlite, run
+from tests.servers import mariadb_database, need_programs, postgresql_database
+
+
+@pytest.fixture
+def site(app: object, settings: Any, tmp_path: Path) -> AgentSite:
+    return AgentSite(World(app, settings), tmp_path / "site")  # type: ignore[arg-type]
+
+
+@contextmanager
+def mariadb() -> Iterator[tuple[MariaDb, dict[str, Any]]]:
+    need_programs("mariadb", "mariadb-dump")
+    with mariadb_database() as (server, source), mariadb_database() as (_, target):
+        yield MariaDb(server, source, target), mariadb_section(server, source)
+
+
+def mariadb_section(server: list[str], database: str) -> dict[str, Any]:
+    host = next(option for option in server if option.startswith("--host=")).partition("=")[2]
+    return {
+        "kind": "mariadb",
+        "database": database,
+        "host": host,
+        "user": "root",
+        "options": "--protocol=TCP",
+    }
+
+
+@contextmanager
+def postgresql(form: str) -> Iterator[tuple[PostgreSql, dict[str, Any]]]:
+    need_programs("pg_dump", "pg_restore", "psql")
+    kind = PostgreSqlArchive if form == "custom" else PostgreSql
+    with postgresql_database() as source, postgresql_database() as target:
+        yield kind(source, target), {**postgresql_section(source), "format": form}
+
+
+def postgresql_section(address: str) -> dict[str, Any]:
+    url = make_url(address)
+    given = {"host": url.host, "port": url.port, "user": url.username, "database": url.database}
+    return {"kind": "postgresql", **{key: value for key, value in given.items() if value}}
+
+
+class SqliteFile(Sqlite):
+    """The copied file itself is what is restored."""
+
+    def restore(self, copy: Path) -> None:
+        packed = copy.read_bytes()
+        zstd = copy.suffix == ".zst"
+        plain = run("zstd", "-q", "-dc", data=packed) if zstd else gzip.decompress(packed)
+        self.target.write_bytes(plain)
+
+
+@pytest.mark.parametrize("kind", ["mariadb", "plain", "custom", "custom and zstd", "sqlite"])
+def test_a_dump_goes_the_whole_way_and_back(site: AgentSite, kind: str, tmp_path: Path) -> None:
+    job = site.job()
+    if kind == "sqlite":
+        need_programs("zstd")
+        source = SqliteFile(tmp_path)
+        run("sqlite3", str(source.source), "PRAGMA journal_mode = WAL")
+        section = {"kind": "sqlite", "path": source.source, "compression": "zstd"}
+        go_the_whole_way(site, job, source, section)
+    elif kind == "mariadb":
+        with mariadb() as (there, section):
+            go_the_whole_way(site, job, there, section)
+    else:
+        with postgresql(kind.split()[0]) as (there_too, section):
+            packed = {"compression": "zstd"} if "zstd" in kind else {}
+            go_the_whole_way(site, job, there_too, {**section, **packed})
+
+
+def go_the_whole_way(site: AgentSite, job: int, source: Any, section: dict[str, Any]) -> None:
+    """Run the agent, scan, restore the promoted copy, and compare every row."""
+    site.databases["shop"] = section
+    site.run()
+    site.scan()
+    entry = site.world.entry(job)
+    assert entry.status == Status.SUCCESS
+    assert [f for f in entry.findings if f["level"] != "good"] == []
+    (copy,) = site.validated()
+    if copy.name.endswith(".dump.zst"):
+        plain = copy.with_suffix("")
+        run("zstd", "-q", "-d", str(copy), "-o", str(plain))
+        copy = plain
+    original = source.contents(restored=False)
+    source.restore(copy)
+    assert source.contents(restored=True) == original
+    assert all(original)
+
+
+# --- dumps that fail -------------------------------------------------------------------------
+
+
+def judged(site: AgentSite, job: int) -> str:
+    """The words with which the server failed the backup."""
+    site.scan()
+    entry = site.world.entry(job)
+    assert entry.status == Status.FAILED
+    assert site.validated() == []
+    return str(entry.agent_transfer_error_message)
+
+
+def test_a_wrong_password_and_a_database_that_is_gone_fail_in_the_servers_words(
+    site: AgentSite,
+) -> None:
+    secret = site.folder / "mariadb.cnf"
+    secret.write_text("[client]\npassword = not-the-Password-1\n")
+    secret.chmod(0o600)
+    with mariadb_database() as (server, name), postgresql_database() as address:
+        right = mariadb_section(server, name)
+        site.databases = {
+            "denied": {**right, "option_file": secret},
+            "gone": {**right, "database": "no_such_database"},
+            "lost": {**postgresql_section(address), "database": "no_such_database"},
+            "stranger": {**postgresql_section(address), "user": "no_such_role"},
+            "shop": right,
+        }
+        jobs = {name: site.job(name) for name in site.databases}
+        said = site.run(expect=1)
+        tried = site.run("check", expect=1)
+    assert "not-the-Password-1" not in said + tried + str(site.report())
+    words = {name: judged_one(site, job) for name, job in jobs.items() if name != "shop"}
+    assert "Access denied for user 'root'" in words["denied"]
+    assert "(using password: YES)" in words["denied"]
+    assert "Unknown database" in words["gone"]
+    assert 'database "no_such_database" does not exist' in words["lost"]
+    assert "no_such_role" in words["stranger"]
+    assert site.world.entry(jobs["shop"]).status == Status.SUCCESS
+    for hint in ("put the right user and password", "set database = to the name"):
+        assert hint in tried
+
+
+def judged_one(site: AgentSite, job: int) -> str:
+    site.scan()
+    entry = site.world.entry(job)
+    assert entry.status == Status.FAILED
+    return str(entry.agent_transfer_error_message)
+
+
+@pytest.mark.parametrize("kind", ["mariadb", "postgresql"])
+def test_a_dump_that_is_killed_half_way_fails(site: AgentSite, kind: str) -> None:
+    job = site.job()
+    with mariadb() if kind == "mariadb" else postgresql("plain") as (source, section):
+        site.databases["shop"] = section
+        with locked_table(kind, source):
+            process = site.start()
+            program = "mariadb-dump" if kind == "mariadb" else "pg_dump"
+            kill(child_of(process, program))
+            process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert judged(site, job) == f"{program} was killed by SIGKILL, without a word"
+
+
+@contextmanager
+def locked_table(kind: str, source: Any) -> Iterator[None]:
+    """Holds a table that the dump must wait for."""
+    if kind == "mariadb":
+        client = subprocess.Popen(
+            ["mariadb", *source.server, "--unbuffered", "--skip-column-names", source.source],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        assert client.stdin
+        assert client.stdout
+        client.stdin.write(b"LOCK TABLES orders WRITE; SELECT 'locked';\n")
+        client.stdin.flush()
+        assert client.stdout.readline() == b"locked\n"
+        yield
+        client.communicate()
+    else:
+        import psycopg
+
+        with psycopg.connect(source.source) as connection:
+            connection.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
+            yield
+
+
+#: What a program does, and what is said of it.
+TREACHEROUS = {
+    "echo half; kill -9 $$": "sh was killed by SIGKILL, without a word",
+    "echo half; echo the disk burns >&2; exit 3": "sh ended with 3: the disk burns",
+    "echo half; echo Error: no more >&2": "sh ended with 0, but said: Error: no more",
+    "exit 0": "sh wrote nothing",
+    "echo half": "the dump is not complete: sh ended with 0, but the dump lacks its end",
+    "echo url=db://me:hunter22@host/ >&2; exit 1": "sh ended with 1: url=db://me:***@host/",
+    "echo $DUMP_PASSWORD is wrong >&2; exit 1": "sh ended with 1: *** is wrong",
+}
+
+
+def test_a_program_is_believed_only_when_all_speaks_for_it(site: AgentSite) -> None:
+    site.environment["DUMP_PASSWORD"] = "correct horse"
+    jobs = {}
+    for number, shell in enumerate(TREACHEROUS):
+        site.databases[f"db{number}"] = {**command(shell), "complete": r"whole\s*\Z"}
+        jobs[shell] = site.job(f"db{number}")
+    site.databases["good"] = {
+        **command("echo whole; echo warning: slow >&2"),
+        "complete": r"whole\s*\Z",
+    }
+    site.databases["excused"] = {**command("echo x; echo no error >&2"), "stderr_allow": "no error"}
+    good, excused = site.job("good"), site.job("excused")
+    said = site.run(expect=1)
+    assert "correct horse" not in said
+    assert "hunter22" not in said
+    for shell, words in TREACHEROUS.items():
+        assert judged_one(site, jobs[shell]) == words
+    entry = site.world.entry(good)
+    assert (entry.status, entry.agent_logs_summary) == (Status.SUCCESS, "warning: slow")
+    assert site.world.entry(excused).status == Status.SUCCESS
+
+
+def test_a_damaged_or_absent_sqlite_database_fails_and_none_is_made(
+    site: AgentSite, tmp_path: Path
+) -> None:
+    damaged = Sqlite(tmp_path).source
+    data = bytearray(damaged.read_bytes())
+    data[-6000:-2000] = b"\x07" * 4000
+    damaged.write_bytes(data)
+    absent = tmp_path / "absent.db"
+    site.databases = {
+        "damaged": {"kind": "sqlite", "path": damaged},
+        "absent": {"kind": "sqlite", "path": absent},
+    }
+    jobs = [site.job(name) for name in site.databases]
+    site.run(expect=1)
+    first, second = (judged_one(site, job) for job in jobs)
+    assert first.startswith("sqlite: ")
+    assert second == f"there is no database {absent}"
+    assert not absent.exists()
