@@ -15,6 +15,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+from flask import Flask
+
+from backupmon.config import Settings
 from tests.integration.conftest import World
 
 AGENT = Path(__file__).parents[2] / "agent" / "backupmon_agent.py"
@@ -163,3 +167,9 @@ def _name_of(pid: int) -> str:
 def kill(pid: int) -> None:
     """End a process without a chance to say a word."""
     os.kill(pid, signal.SIGKILL)
+
+
+@pytest.fixture
+def site(app: Flask, settings: Settings, tmp_path: Path) -> AgentSite:
+    """An agent that delivers into the server's own folder, unless told otherwise."""
+    return AgentSite(World(app, settings), tmp_path / "site")

@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import gzip
+import sqlite3
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
+import psycopg
 from sqlalchemy import make_url
 
 from backupmon.core.statuses import Status
-from tests.integration.agent_site import AgentSite, child_of, command, kill
-from tests.integration.conftest import World
+from tests.integration.agent_site import AgentSite, child_of, command, kill, site
 from tests.integration.sources import MariaDb, PostgreSql, PostgreSqlArchive, Sqlite, run
 from tests.servers import mariadb_database, need_programs, postgresql_database
 
-
-@pytest.fixture
-def site(app: object, settings: Any, tmp_path: Path) -> AgentSite:
-    return AgentSite(World(app, settings), tmp_path / "site")  # type: ignore[arg-type]
-
-
-@contextmanager
-def mariadb() -> Iterator[tuple[MariaDb, dict[str, Any]]]:
-    need_programs("mariadb", "mariadb-dump")
-    with mariadb_database() as (server, source), mariadb_database() as (_, target):
-        yield MariaDb(server, source, target), mariadb_section(server, source)
+__all__ = ["site"]
 
 
 def mariadb_section(server: list[str], database: str) -> dict[str, Any]:
@@ -40,14 +30,6 @@ def mariadb_section(server: list[str], database: str) -> dict[str, Any]:
         "user": "root",
         "options": "--protocol=TCP",
     }
-
-
-@contextmanager
-def postgresql(form: str) -> Iterator[tuple[PostgreSql, dict[str, Any]]]:
-    need_programs("pg_dump", "pg_restore", "psql")
-    kind = PostgreSqlArchive if form == "custom" else PostgreSql
-    with postgresql_database() as source, postgresql_database() as target:
-        yield kind(source, target), {**postgresql_section(source), "format": form}
 
 
 def postgresql_section(address: str) -> dict[str, Any]:
@@ -66,41 +48,67 @@ class SqliteFile(Sqlite):
         self.target.write_bytes(plain)
 
 
-@pytest.mark.parametrize("kind", ["mariadb", "plain", "custom", "custom and zstd", "sqlite"])
-def test_a_dump_goes_the_whole_way_and_back(site: AgentSite, kind: str, tmp_path: Path) -> None:
-    job = site.job()
-    if kind == "sqlite":
-        need_programs("zstd")
-        source = SqliteFile(tmp_path)
-        run("sqlite3", str(source.source), "PRAGMA journal_mode = WAL")
-        section = {"kind": "sqlite", "path": source.source, "compression": "zstd"}
-        go_the_whole_way(site, job, source, section)
-    elif kind == "mariadb":
-        with mariadb() as (there, section):
-            go_the_whole_way(site, job, there, section)
-    else:
-        with postgresql(kind.split()[0]) as (there_too, section):
-            packed = {"compression": "zstd"} if "zstd" in kind else {}
-            go_the_whole_way(site, job, there_too, {**section, **packed})
+def test_mariadb_goes_the_whole_way_and_back(site: AgentSite) -> None:
+    need_programs("mariadb", "mariadb-dump")
+    with mariadb_database() as (server, source), mariadb_database() as (_, target):
+        site.databases["shop"] = mariadb_section(server, source)
+        go_the_whole_way(site, shop=MariaDb(server, source, target))
 
 
-def go_the_whole_way(site: AgentSite, job: int, source: Any, section: dict[str, Any]) -> None:
-    """Run the agent, scan, restore the promoted copy, and compare every row."""
-    site.databases["shop"] = section
+class FilledPostgreSql(PostgreSqlArchive):
+    """A database that is filled already, dumped by `pg_dump -Fc`."""
+
+    def __init__(self, source: str, target: str) -> None:
+        self.source, self.target = source, target
+
+
+def test_postgresql_goes_the_whole_way_and_back_in_each_format(site: AgentSite) -> None:
+    need_programs("pg_dump", "pg_restore", "psql", "zstd")
+    with ExitStack() as stack:
+        source, *targets = (stack.enter_context(postgresql_database()) for _ in range(4))
+        sources = {
+            "plain": PostgreSql(source, targets[0]),
+            "custom": FilledPostgreSql(source, targets[1]),
+            "packed": FilledPostgreSql(source, targets[2]),
+        }
+        section = postgresql_section(source)
+        site.databases = {
+            "plain": {**section, "format": "plain"},
+            "custom": section,
+            "packed": {**section, "compression": "zstd"},
+        }
+        go_the_whole_way(site, **sources)
+
+
+def test_sqlite_goes_the_whole_way_and_back(site: AgentSite, tmp_path: Path) -> None:
+    need_programs("zstd", "sqlite3")
+    source = SqliteFile(tmp_path)
+    run("sqlite3", str(source.source), "PRAGMA journal_mode = WAL")
+    site.databases["shop"] = {"kind": "sqlite", "path": source.source, "compression": "zstd"}
+    with closing(sqlite3.connect(source.source)) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        writer.execute("DELETE FROM orders")
+        # A writer in the midst of its work neither stops the copy nor gets into it.
+        go_the_whole_way(site, shop=source)
+
+
+def go_the_whole_way(site: AgentSite, **sources: Any) -> None:
+    """Run the agent, scan, restore the promoted copies, and compare every row."""
+    jobs = {name: site.job(name) for name in sources}
     site.run()
     site.scan()
-    entry = site.world.entry(job)
-    assert entry.status == Status.SUCCESS
-    assert [f for f in entry.findings if f["level"] != "good"] == []
-    (copy,) = site.validated()
-    if copy.name.endswith(".dump.zst"):
-        plain = copy.with_suffix("")
-        run("zstd", "-q", "-d", str(copy), "-o", str(plain))
-        copy = plain
-    original = source.contents(restored=False)
-    source.restore(copy)
-    assert source.contents(restored=True) == original
-    assert all(original)
+    for name, source in sources.items():
+        entry = site.world.entry(jobs[name])
+        assert entry.status == Status.SUCCESS
+        assert [f for f in entry.findings if f["level"] != "good"] == []
+        (copy,) = site.validated(name)
+        if copy.name.endswith(".dump.zst"):
+            run("zstd", "-q", "-d", str(copy))
+            copy = copy.with_suffix("")
+        original = source.contents(restored=False)
+        source.restore(copy)
+        assert source.contents(restored=True) == original
+        assert all(original)
 
 
 # --- dumps that fail -------------------------------------------------------------------------
@@ -111,7 +119,6 @@ def judged(site: AgentSite, job: int) -> str:
     site.scan()
     entry = site.world.entry(job)
     assert entry.status == Status.FAILED
-    assert site.validated() == []
     return str(entry.agent_transfer_error_message)
 
 
@@ -134,7 +141,7 @@ def test_a_wrong_password_and_a_database_that_is_gone_fail_in_the_servers_words(
         said = site.run(expect=1)
         tried = site.run("check", expect=1)
     assert "not-the-Password-1" not in said + tried + str(site.report())
-    words = {name: judged_one(site, job) for name, job in jobs.items() if name != "shop"}
+    words = {name: judged(site, job) for name, job in jobs.items() if name != "shop"}
     assert "Access denied for user 'root'" in words["denied"]
     assert "(using password: YES)" in words["denied"]
     assert "Unknown database" in words["gone"]
@@ -145,49 +152,51 @@ def test_a_wrong_password_and_a_database_that_is_gone_fail_in_the_servers_words(
         assert hint in tried
 
 
-def judged_one(site: AgentSite, job: int) -> str:
-    site.scan()
-    entry = site.world.entry(job)
-    assert entry.status == Status.FAILED
-    return str(entry.agent_transfer_error_message)
-
-
-@pytest.mark.parametrize("kind", ["mariadb", "postgresql"])
-def test_a_dump_that_is_killed_half_way_fails(site: AgentSite, kind: str) -> None:
-    job = site.job()
-    with mariadb() if kind == "mariadb" else postgresql("plain") as (source, section):
-        site.databases["shop"] = section
-        with locked_table(kind, source):
+def test_a_dump_that_is_killed_half_way_fails(site: AgentSite) -> None:
+    need_programs("mariadb-dump", "pg_dump")
+    jobs = {name: site.job(name) for name in ("mariadb-dump", "pg_dump")}
+    with mariadb_database() as (server, name), postgresql_database() as address:
+        site.databases["mariadb-dump"] = mariadb_section(server, name)
+        site.databases["pg_dump"] = postgresql_section(address)
+        with locked_in_mariadb(server, name), locked_in_postgresql(address):
             process = site.start()
-            program = "mariadb-dump" if kind == "mariadb" else "pg_dump"
-            kill(child_of(process, program))
+            for program in jobs:
+                kill(child_of(process, program))
             process.communicate(timeout=30)
     assert process.returncode == 1
-    assert judged(site, job) == f"{program} was killed by SIGKILL, without a word"
+    for program, job in jobs.items():
+        words = judged(site, job)
+        assert words == f"{program} was killed by SIGKILL, without a word"
+        assert site.validated(program) == []
 
 
 @contextmanager
-def locked_table(kind: str, source: Any) -> Iterator[None]:
+def locked_in_mariadb(server: list[str], name: str) -> Iterator[None]:
     """Holds a table that the dump must wait for."""
-    if kind == "mariadb":
-        client = subprocess.Popen(
-            ["mariadb", *source.server, "--unbuffered", "--skip-column-names", source.source],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-        )
-        assert client.stdin
-        assert client.stdout
-        client.stdin.write(b"LOCK TABLES orders WRITE; SELECT 'locked';\n")
-        client.stdin.flush()
-        assert client.stdout.readline() == b"locked\n"
-        yield
-        client.communicate()
-    else:
-        import psycopg
+    client = subprocess.Popen(
+        ["mariadb", *server, "--unbuffered", "--skip-column-names", name],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert client.stdin
+    assert client.stdout
+    client.stdin.write(
+        b"CREATE TABLE t (a INT); LOCK TABLES t WRITE; SELECT 'locked';\n",
+    )
+    client.stdin.flush()
+    assert client.stdout.readline() == b"locked\n"
+    yield
+    client.communicate()
 
-        with psycopg.connect(source.source) as connection:
-            connection.execute("LOCK TABLE orders IN ACCESS EXCLUSIVE MODE")
-            yield
+
+@contextmanager
+def locked_in_postgresql(address: str) -> Iterator[None]:
+    """Holds a table that the dump must wait for."""
+    with psycopg.connect(address) as connection:
+        connection.execute("CREATE TABLE t (a INT)")
+        connection.commit()
+        connection.execute("LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
+        yield
 
 
 #: What a program does, and what is said of it.
@@ -218,7 +227,7 @@ def test_a_program_is_believed_only_when_all_speaks_for_it(site: AgentSite) -> N
     assert "correct horse" not in said
     assert "hunter22" not in said
     for shell, words in TREACHEROUS.items():
-        assert judged_one(site, jobs[shell]) == words
+        assert judged(site, jobs[shell]) == words
     entry = site.world.entry(good)
     assert (entry.status, entry.agent_logs_summary) == (Status.SUCCESS, "warning: slow")
     assert site.world.entry(excused).status == Status.SUCCESS
@@ -238,7 +247,7 @@ def test_a_damaged_or_absent_sqlite_database_fails_and_none_is_made(
     }
     jobs = [site.job(name) for name in site.databases]
     site.run(expect=1)
-    first, second = (judged_one(site, job) for job in jobs)
+    first, second = (judged(site, job) for job in jobs)
     assert first.startswith("sqlite: ")
     assert second == f"there is no database {absent}"
     assert not absent.exists()
