@@ -89,6 +89,43 @@ class Stopped(BaseException):
     """A signal asks the agent to end."""
 
 
+# --- signals -------------------------------------------------------------------------------------
+
+
+class Signals:
+    """The first signal ends what is being done, and is reported; later ones do not disturb that."""
+
+    def __init__(self) -> None:
+        self.heard, self.holding = "", False
+
+    def listen(self) -> None:
+        """From now on."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            # Under nohup, a hang-up is to be passed over.
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._hear)
+
+    def _hear(self, number: int, frame: object) -> None:
+        if not self.heard:
+            self.heard = signal.Signals(number).name
+            if not self.holding:
+                raise Stopped(self.heard)
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """What must not be cut in two, such as to start a program and to know that it runs."""
+        before, self.holding = self.heard, True
+        try:
+            yield
+        finally:
+            self.holding = False
+        if self.heard != before:
+            raise Stopped(self.heard)
+
+
+SIGNALS = Signals()
+
+
 # --- words ---------------------------------------------------------------------------------------
 
 _SECRET_NAME = re.compile(r"PASS|PWD|SECRET|TOKEN|KEY", re.IGNORECASE)
@@ -530,8 +567,9 @@ class LastWords(threading.Thread):
 
     def run(self) -> None:
         """Read until the end."""
-        for data in iter(lambda: self.stream.read1(4096), b""):  # type: ignore[attr-defined]
-            self.kept = (self.kept + data)[-4 * MOST_WORDS :]
+        with self.stream as stream:
+            for data in iter(lambda: stream.read1(4096), b""):  # type: ignore[attr-defined]
+                self.kept = (self.kept + data)[-4 * MOST_WORDS :]
 
     def words(self) -> str:
         """All that is left to say, once the program has ended."""
@@ -559,6 +597,31 @@ def environment(changes: dict[str, str] | None = None) -> dict[str, str]:
     return {**env, "LC_MESSAGES": "C", **(changes or {})}
 
 
+@contextlib.contextmanager
+def running(argv: list[str], **how: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """A program that does not outlive its purpose, whatever happens.
+
+    Raises
+    ------
+    AgentError
+        Where it cannot be run.
+    """
+    process = None
+    try:
+        with SIGNALS.held():
+            process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how)
+        yield process
+    except (FileNotFoundError, PermissionError) as error:
+        if process:
+            raise
+        raise AgentError(f"{argv[0]} cannot be run: {reason_of(error)}") from None
+    finally:
+        if process:
+            stop(process)
+            if process.stdout:
+                process.stdout.close()
+
+
 def run_program(
     argv: list[str],
     minutes: float,
@@ -573,25 +636,16 @@ def run_program(
     AgentError
         Where it cannot be run, does not end well, or takes longer than `minutes`.
     """
-    source: dict[str, Any] = {"stdin": stdin} if stdin else {"input": text.encode()}
-    try:
-        done = subprocess.run(
-            argv,
-            capture_output=True,
-            timeout=minutes * 60,
-            env=environment(),
-            cwd=cwd,
-            check=False,
-            **source,
-        )
-    except subprocess.TimeoutExpired:
-        raise AgentError(f"{Path(argv[0]).name} did not end within {minutes:g} minutes") from None
-    except OSError as error:
-        raise AgentError(f"{argv[0]} cannot be run: {reason_of(error)}") from None
-    if done.returncode:
-        raise AgentError(ended(argv[0], done.returncode, told(done.stderr)))
-    said: bytes = done.stdout
-    return said.decode("utf-8", "replace")
+    source = stdin or subprocess.PIPE
+    with running(argv, stdin=source, env=environment(), cwd=cwd) as process:
+        try:
+            out, err = process.communicate(None if stdin else text.encode(), minutes * 60)
+        except subprocess.TimeoutExpired:
+            name = Path(argv[0]).name
+            raise AgentError(f"{name} did not end within {minutes:g} minutes") from None
+    if process.returncode:
+        raise AgentError(ended(argv[0], process.returncode, told(err)))
+    return out.decode("utf-8", "replace")
 
 
 @dataclass
@@ -622,25 +676,13 @@ class Dumper:
         AgentError
             Where the dump is not complete, in the program's words.
         """
-        try:
-            process = subprocess.Popen(
-                self.argv,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                env=environment(self.env),
-            )
-        except OSError as error:
-            raise AgentError(f"{self.argv[0]} cannot be run: {reason_of(error)}") from None
-        assert process.stdout
-        assert process.stderr
-        words = LastWords(process.stderr)  # type: ignore[arg-type]
-        try:
+        env = environment(self.env)
+        with running(self.argv, stdin=subprocess.DEVNULL, env=env) as process:
+            assert process.stdout
+            assert process.stderr
+            words = LastWords(process.stderr)  # type: ignore[arg-type]
             first, last = self._pour(process.stdout.fileno(), write, stall_minutes)
             code = self._end(process)
-        finally:
-            stop(process)
-            process.stdout.close()
         said = words.words()
         self._judge(code, said, first, last)
         return said
@@ -1158,7 +1200,7 @@ class SftpDelivery(RemoteDelivery):
     program = "sftp"
 
     def _batch(self, *commands: str, cwd: Path | None = None) -> str:
-        argv = ["sftp", "-q", "-b", "-", *self.ssh_options()]
+        argv = ["sftp", "-b", "-", *self.ssh_options()]
         if self.options["bandwidth_kb"] != "0":
             argv += ["-l", str(int(self.options["bandwidth_kb"]) * 8)]
         return run_program(
@@ -1886,21 +1928,6 @@ def set_up_log(config: Config) -> None:
     log.setLevel(logging.INFO)
 
 
-def set_up_signals() -> None:
-    """The first signal ends what is being done, and is reported; later ones do not disturb that."""
-    heard: list[int] = []
-
-    def hear(number: int, frame: object) -> None:
-        heard.append(number)
-        if len(heard) == 1:
-            raise Stopped(signal.Signals(number).name)
-
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        # Under nohup, a hang-up is to be passed over.
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, hear)
-
-
 def arguments(words: list[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
@@ -1932,7 +1959,7 @@ def main(words: list[str] | None = None) -> int:
     try:
         config = ConfigReader(asked.config).read()
         set_up_log(config)
-        set_up_signals()
+        SIGNALS.listen()
         if asked.command == "check":
             return Check(config).go()
         if asked.command == "send":
