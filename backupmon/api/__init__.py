@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask
 
-from backupmon.api import jobs, metrics, openapi, problems, scans
+from backupmon.api import jobs, metrics, openapi, problems, report_format, scans
 
 #: They go by tokens, never by cookies, so that forged forms are none of their worries.
-BLUEPRINTS: tuple[Blueprint, ...] = (jobs.bp, scans.bp, openapi.bp, metrics.bp)
+BLUEPRINTS: tuple[Blueprint, ...] = (
+    *(jobs.bp, scans.bp, openapi.bp, report_format.bp, metrics.bp),
+)
 
 for _blueprint in BLUEPRINTS:
     problems.register_problems(_blueprint)

@@ -41,7 +41,8 @@ def document() -> dict[str, Any]:
         "info": {
             "title": "backupmon",
             "version": "1",
-            "description": "Jobs, their histories, and scans. Times are ISO 8601 in UTC with Z.",
+            "description": "Jobs, their histories, and scans. Times are ISO 8601 in UTC with Z. "
+            "What an agent's report must say is in /api/report-schema.json.",
         },
         "security": [{"token": []}],
         "paths": {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ import click
 from backupmon.cli.edge import told_plainly
 from backupmon.core.findings import Finding
 from backupmon.core.report import MAX_REPORT_BYTES, Report, parse_report
+from backupmon.core.report_schema import report_schema
 from backupmon.core.text import one_line
 
 
@@ -23,9 +25,22 @@ def reports_group() -> None:
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @told_plainly
 def check_command(files: tuple[Path, ...]) -> None:
-    """Validate report FILES; exit with 1 and every fault where one is bad."""
+    """Validate report FILES; exit with 1 and every fault where one is bad.
+
+    All that the JSON Schema of reports asks for (`flask reports schema`) is checked, and besides
+    what no schema can tell: dates and clocks, contradictions, lengths.
+    """
     good = [_check(path) for path in files]
+    if not all(good):
+        click.echo("hint: what a report must say: flask reports schema", err=True)
     sys.exit(0 if all(good) else 1)
+
+
+@reports_group.command("schema")
+@told_plainly
+def schema_command() -> None:
+    """Print what a report must say, as a JSON Schema (draft 2020-12)."""
+    click.echo(json.dumps(report_schema(), indent=2, ensure_ascii=False))
 
 
 def _check(path: Path) -> bool:

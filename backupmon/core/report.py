@@ -34,7 +34,17 @@ from backupmon.core.report_fields import (
 from backupmon.core.report_times import Clock, NotATimeError, Settled, clock_problem, parse_time
 from backupmon.core.text import one_line
 
-__all__ = ["MAX_REPORT_BYTES", "Fault", "Report", "Section", "Step", "parse_report"]
+__all__ = [
+    "END_NAMES",
+    "MAX_DATABASES",
+    "MAX_REPORT_BYTES",
+    "STEP_NAMES",
+    "Fault",
+    "Report",
+    "Section",
+    "Step",
+    "parse_report",
+]
 
 #: A report is a few kilobytes; what is larger is no report.
 MAX_REPORT_BYTES = 5 * 1024 * 1024
@@ -43,13 +53,13 @@ MAX_DATABASES = 5_000
 #: More faults than this are counted, not listed.
 MAX_FAULTS = 200
 
-#: The names of the steps in dialect A and in dialect B.
-_STEPS = (
+#: The names of the steps in dialect A and in dialect B. `report_schema` tells them to others.
+STEP_NAMES = (
     ("BACKUP", "backup_process"),
     ("COMPRESS", "compress_process"),
     ("TRANSFER", "transfer_process"),
 )
-_END = ("operation_end_time", "operation_timestamp")
+END_NAMES = ("operation_end_time", "operation_timestamp")
 
 _TWICE = phrase("is given twice, with different values")
 _A_TIME = phrase("a time in ISO 8601 is required")
@@ -196,9 +206,9 @@ def parse_report(
 
 
 def _read_end(tree: Mapping[str, Any], clock: Clock, now: datetime, notes: Notes) -> _End:
-    found = pick(tree, _END)
+    found = pick(tree, END_NAMES)
     if not found.present:
-        absent = phrase("is missing (as is %(other)s)", other=_END[1])
+        absent = phrase("is missing (as is %(other)s)", other=END_NAMES[1])
         notes.fault(found.key, absent, _A_TIME)
         return _End(found.key)
     if found.repeated:
@@ -283,7 +293,7 @@ class _SectionReader:
         notes = Notes()
         shown_name = one_line(self.name)
         path = f"databases.{shown_name or shown('')}"
-        if not shown_name:
+        if not self.name.strip():
             no_name = phrase("has no name")
             notes.fault(path, no_name, phrase("the database's name is required"))
         if given_twice(self.databases, self.name):
@@ -328,14 +338,16 @@ class _SectionReader:
 def _read_steps(
     body: Mapping[str, Any], path: str, clock: Clock, notes: Notes
 ) -> tuple[Step, Step, Step]:
-    backup, compress, transfer = (_read_step(body, names, path, clock, notes) for names in _STEPS)
+    backup, compress, transfer = (
+        _read_step(body, names, path, clock, notes) for names in STEP_NAMES
+    )
     return backup, compress, transfer
 
 
 def _read_step(
     body: Mapping[str, Any], names: tuple[str, str], path: str, clock: Clock, notes: Notes
 ) -> Step:
-    dialect = 1 if any(b_name in body for _, b_name in _STEPS) else 0
+    dialect = 1 if any(b_name in body for _, b_name in STEP_NAMES) else 0
     found = pick(body, names, names[dialect])
     place = f"{path}.{found.key}"
     if found.contradictions:
@@ -361,7 +373,7 @@ def _staged_name(body: Mapping[str, Any], path: str, notes: Notes) -> str | None
 
 
 def _transfer_error(body: Mapping[str, Any], path: str, notes: Notes) -> str | None:
-    found = pick(body, _STEPS[2])
+    found = pick(body, STEP_NAMES[2])
     if not isinstance(found.value, dict):
         return None
     return _words(found.value, "error_message", f"{path}.{found.key}", notes)

@@ -29,6 +29,7 @@ TABLE = {
     "GET /static/<path:filename>": everybody(404),
     "GET /health": everybody(200),
     "GET /api/openapi.json": everybody(200),
+    "GET /api/report-schema.json": everybody(200),
     "GET /health/ready": everybody(503),
     "GET /assets/<digest>/<name>": everybody(404),
     "GET /assets/icon/<int:problems>.svg": everybody(200),

@@ -15,6 +15,7 @@ from sqlalchemy import text
 
 from backupmon.cli.scan import RUNNING
 from backupmon.config import PROJECT_ROOT, Settings
+from backupmon.core.report_schema import report_schema
 from backupmon.extensions import db
 from backupmon.services.locking import ScanLock
 from tests.integration.conftest import World, at
@@ -203,9 +204,18 @@ def test_reports_check_names_every_fault_of_every_file(app: Flask, tmp_path: Pat
     bad.write_text(json.dumps({"agent_id": "", "databases": {"shop": said}}))
     broken = tmp_path / "broken.json"
     broken.write_bytes(b"\xff\xfe\x00{")
-    code, out, _err = invoke(app, "reports", "check", str(bad), str(broken), str(tmp_path / "no"))
+    code, out, err = invoke(app, "reports", "check", str(bad), str(broken), str(tmp_path / "no"))
     assert code == 1
     for path in ("operation_end_time", "agent_id", "databases.shop.COMPRESS.status"):
         assert path in out
     assert "databases.shop.staged_file_name" in out
     assert "cannot be read" in out
+    assert "flask reports schema" in err
+
+
+def test_the_schema_of_reports_is_printed_and_served_alike(app: Flask) -> None:
+    code, out, _err = invoke(app, "reports", "schema")
+    served = app.test_client().get("/api/report-schema.json")
+    assert (code, served.status_code) == (0, 200)
+    assert served.content_type == "application/schema+json"
+    assert json.loads(out) == json.loads(served.data) == report_schema()
