@@ -213,18 +213,19 @@ stall_minutes = 60
 log = stderr
 
 [delivery]
-# ssh:    through a shell on the server: size and SHA-256 are verified there (the default)
-# sftp:   where there is no shell (internal-sftp, chroot); the size is verified
-# rsync:  over ssh; goes on where a broken transfer stopped, for slow lines; also through rrsync
-# folder: a local folder or a mounted share
-method = ssh
+# rsync:  over ssh; goes on where a broken transfer stopped, for slow lines; verified by a checksum
+# sftp:   where the server offers nothing else (internal-sftp); the size is verified
+# ssh:    through a shell on the server; size and SHA-256 are verified there
+# folder: a local folder or a mounted share; read back and compared
+method = rsync
 host = backup.example.org
 user = acme_douala
 #port = 22
-# The agent's folder there, with databases/ and log/ in it; relative to where one logs in.
-path = deposits/acme_douala
+# This agent's folder there, the one with databases/ and log/ in it; a dot where the key is
+# bound to that folder (rrsync, chroot). For `folder` the absolute path of the mounted one.
+path = .
 identity_file = /etc/backupmon-agent/id_ed25519
-#known_hosts_file = /etc/backupmon-agent/known_hosts
+known_hosts_file = /etc/backupmon-agent/known_hosts
 tries = 4
 # Seconds before the second try; each further wait is twice as long.
 retry_wait = 15
@@ -282,7 +283,7 @@ AGENT_DEFAULTS: dict[str, str] = {
     "log": "stderr",
 }
 DELIVERY_DEFAULTS: dict[str, str] = {
-    "method": "ssh",
+    "method": "rsync",
     "path": "",
     "host": "",
     "user": "",
@@ -437,7 +438,7 @@ class ConfigReader:
 
     def _delivery(self) -> dict[str, str]:
         values = self._section("delivery", DELIVERY_DEFAULTS)
-        self._choice("delivery", values, "method", "ssh", "sftp", "rsync", "folder")
+        self._choice("delivery", values, "method", "rsync", "sftp", "ssh", "folder")
         self._number("delivery", values, "port", 1, 65_535)
         self._number("delivery", values, "tries", 1, 100)
         self._number("delivery", values, "retry_wait", 0, 86_400)

@@ -40,7 +40,7 @@ def by(site: AgentSite, sshd: Sshd, way: str, **changes: object) -> None:
 RESTRICTED = {
     "ssh": ("", "{deposit}"),
     "sftp": ('command="internal-sftp -d {deposit}"', "."),
-    "rsync": ('command="rrsync {deposit}"', "."),
+    "rsync": ('command="rrsync -wo {deposit}"', "."),
 }
 
 
