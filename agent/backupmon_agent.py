@@ -1033,7 +1033,8 @@ class Delivery:
         for folder in ("databases", "log"):
             self.send(parcel_of(scratch, folder, self.trial))
             self.remove(folder, self.trial)
-        return f"files reach {self.options['host']}:{self.place()}"
+        host = f"{self.options['host']}:" if self.program else ""
+        return f"files reach {host}{self.place()}"
 
     def remove(self, folder: str, name: str) -> None:
         """Remove one file on the server."""
@@ -1303,11 +1304,16 @@ def sync_folder(folder: Path) -> None:
 def write_durably(path: Path, data: bytes) -> None:
     """Replace a file, so that it holds the old or the new whatever happens."""
     part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    try:
+        with part.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            part.unlink()
+        raise
     sync_folder(path.parent)
 
 
@@ -1489,6 +1495,7 @@ class Run:
     def go(self) -> int:
         """Do it all; gives the exit status."""
         self.work.tidy()
+        log.info("run %s begins: %d databases", self.id, len(self.databases))
         self.report_killed_run()
         self.sections = {
             d.name: Section(d.staged_name(self.config, self.id)) for d in self.databases
@@ -1689,6 +1696,7 @@ class Run:
                 with os.fdopen(file, "wb") as out:
                     out.write(data)
                 self._send(parcel_of(path, "log", name))
+                log.info("delivered the report %s, out of %s", name, folder)
                 return
             except (OSError, AgentError) as error:
                 log.warning("from %s: %s", folder, one_line(reason_of(error)))

@@ -21,9 +21,11 @@ __all__ = ["site"]
 
 EXAMPLES = AGENT.parent / "examples"
 #: What the standard library has only since Python 3.9 or later, and is easily taken for granted.
-NEWER = set(
-    ["removeprefix", "removesuffix", "is_relative_to", "readlink", "with_stem", "hardlink_to", "file_digest", "UTC", "cache", "pairwise", "batched", "zoneinfo", "tomllib", "graphlib", "to_thread", "ExceptionGroup", "randbytes", "add_note"]
-)
+NEWER = {
+    *("removeprefix", "removesuffix", "is_relative_to", "readlink", "with_stem", "hardlink_to"),
+    *("file_digest", "UTC", "cache", "pairwise", "batched", "to_thread", "ExceptionGroup"),
+    *("randbytes", "add_note", "zoneinfo", "tomllib", "graphlib"),
+}
 
 
 def test_the_agent_keeps_to_python_3_8_and_its_standard_library() -> None:
