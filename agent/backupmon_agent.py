@@ -1269,9 +1269,15 @@ class RsyncDelivery(RemoteDelivery):
         """Empty the folders of unfinished files; there is no other way to remove them by rsync."""
         self.empty_folder.mkdir(exist_ok=True)
         for folder in ("databases", "log"):
-            target = f"{self.target}:{self.place(folder, f'{self.mark}partial')}/"
-            self._rsync("--recursive", "--delete", f"{self.empty_folder}/", target)
+            self._empty(folder)
+        # Newer versions of rrsync have theirs in the folder that they are bound to.
+        with contextlib.suppress(AgentError):
+            self._empty()
         self.empty_folder.rmdir()
+
+    def _empty(self, *folder: str) -> None:
+        target = f"{self.target}:{self.place(*folder, f'{self.mark}partial')}/"
+        self._rsync("--recursive", "--delete", f"{self.empty_folder}/", target)
 
     def remove(self, folder: str, name: str) -> None:
         """Nothing: rsync removes no single file, and the next trial takes this one's place."""
@@ -1915,6 +1921,10 @@ HINTS = (
     ("Permission denied (", "add this agent's public key to the server's authorized_keys"),
     ("No such file or directory", "make databases/ and log/ in the agent's folder on the server"),
     ("Directory nonexistent", "make databases/ and log/ in the agent's folder on the server"),
+    (
+        "receiver option dir",
+        "this agent's folder there, above databases/ and log/, must be its own",
+    ),
     ("there is no folder", "mount the share; make databases/ and log/ on it"),
     ("Connection refused", "is the server's sshd running, and port = right?"),
     ("Connection timed out", "is the line up, and does a firewall let ssh out?"),

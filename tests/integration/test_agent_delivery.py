@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from backupmon.core.statuses import Status
-from tests.integration.agent_site import AgentSite, child_of, command, kill, site
+from tests.integration.agent_site import AgentSite, child_of, command, kill, site, until
 from tests.integration.sshd import Sshd, running_sshd
 from tests.servers import need_programs
 
@@ -44,13 +44,17 @@ RESTRICTED = {
 }
 
 
-@pytest.mark.parametrize("way", RESTRICTED)
-def test_what_is_delivered_is_judged_good(site: AgentSite, sshd: Sshd, way: str) -> None:
+def restricted(site: AgentSite, sshd: Sshd, way: str, **changes: object) -> None:
     if way == "rsync":
         need_programs("rrsync")
     restriction, path = (text.format(deposit=site.deposit) for text in RESTRICTED[way])
     sshd.let_in(restriction)
-    by(site, sshd, way, path=path)
+    by(site, sshd, way, path=path, **changes)
+
+
+@pytest.mark.parametrize("way", RESTRICTED)
+def test_what_is_delivered_is_judged_good(site: AgentSite, sshd: Sshd, way: str) -> None:
+    restricted(site, sshd, way)
     job = site.job()
     assert "BAD" not in site.run("check")
     said = site.run()
@@ -66,9 +70,11 @@ def test_what_is_delivered_is_judged_good(site: AgentSite, sshd: Sshd, way: str)
 def test_a_transfer_that_is_killed_half_way_fails_and_leaves_nothing_to_judge(
     site: AgentSite, sshd: Sshd, way: str
 ) -> None:
-    by(site, sshd, way, bandwidth_kb=300)
+    restricted(site, sshd, way, bandwidth_kb=300)
+    databases = site.deposit / "databases"
     job = site.job()
     process = site.start()
+    until(lambda: [part for part in databases.rglob(".*") if part.stat().st_size > 100_000])
     kill(child_of(process, way))
     process.communicate(timeout=30)
     assert process.returncode == 1
@@ -82,7 +88,7 @@ def test_a_transfer_that_is_killed_half_way_fails_and_leaves_nothing_to_judge(
     assert "removed what an earlier, cut-off transfer left" in site.run()
     site.scan()
     assert site.world.statuses(job) == [Status.FAILED, Status.SUCCESS]
-    hidden = [path for path in (site.deposit / "databases").rglob(".*") if path.is_file()]
+    hidden = [path for path in site.deposit.rglob("*.gz") if "/." in str(path)]
     assert hidden == []
 
 
