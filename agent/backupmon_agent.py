@@ -65,6 +65,8 @@ CHUNK = 1024 * 1024
 MEGABYTE = 1024 * 1024
 #: So much of what a program said is kept: its end, where the reason stands.
 MOST_WORDS = 2000
+#: So many of the lines that tell of errors.
+MOST_ERRORS = 5
 #: Undelivered reports beyond this number are dropped, the oldest first.
 MOST_REPORTS = 200
 #: Set aside at the start of a run, and given back when even the report finds no room.
@@ -559,23 +561,37 @@ class ConfigReader:
 
 
 class LastWords(threading.Thread):
-    """Keeps the end of what a program writes on standard error; so the program never blocks."""
+    """Reads what a program writes on standard error, so that the program never waits for it.
 
-    def __init__(self, stream: BinaryIO) -> None:
+    Kept are the end, and the first lines that tell of errors, wherever they stand. Lines in which
+    the pattern `allow` is found tell of none.
+    """
+
+    def __init__(self, stream: BinaryIO, allow: str = "") -> None:
         super().__init__(daemon=True)
-        self.stream, self.kept = stream, b""
+        self.stream, self.allow = stream, allow
+        self.end = b""
+        self.errors: list[str] = []
         self.start()
 
     def run(self) -> None:
         """Read until the end."""
         with self.stream as stream:
-            for data in iter(lambda: stream.read1(4096), b""):  # type: ignore[attr-defined]
-                self.kept = (self.kept + data)[-4 * MOST_WORDS :]
+            # A line without an end must not fill the memory.
+            for line in iter(lambda: stream.readline(CHUNK), b""):
+                self.end = (self.end + line)[-4 * MOST_WORDS :]
+                if len(self.errors) < MOST_ERRORS and self._is_error(line):
+                    self.errors.append(told(line))
+
+    def _is_error(self, line: bytes) -> bool:
+        if not re.search(rb"\berror\b|\bfatal\b", line, re.IGNORECASE):
+            return False
+        return not (self.allow and re.search(self.allow.encode(), line))
 
     def words(self) -> str:
-        """All that is left to say, once the program has ended."""
+        """The end of what was said, once the program has ended."""
         self.join(5)
-        return told(self.kept)
+        return told(self.end)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
@@ -612,13 +628,14 @@ def running(argv: list[str], **how: Any) -> Iterator[subprocess.Popen[bytes]]:
         with SIGNALS.held():
             process = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **how)
         yield process
-    except (FileNotFoundError, PermissionError) as error:
+    except OSError as error:
         if process:
             raise
         raise AgentError(f"{argv[0]} cannot be run: {reason_of(error)}") from None
     finally:
         if process:
-            stop(process)
+            with SIGNALS.held():
+                stop(process)
             if process.stdout:
                 process.stdout.close()
 
@@ -681,11 +698,12 @@ class Dumper:
         with running(self.argv, stdin=subprocess.DEVNULL, env=env) as process:
             assert process.stdout
             assert process.stderr
-            words = LastWords(process.stderr)  # type: ignore[arg-type]
+            words = LastWords(process.stderr, self.allow)  # type: ignore[arg-type]
             first, last = self._pour(process.stdout.fileno(), write, stall_minutes)
             code = self._end(process)
         said = words.words()
-        self._judge(code, said, first, last)
+        self._judge(code, said, words.errors)
+        self._look_for_the_end(first, last, said)
         return said
 
     def _pour(
@@ -700,7 +718,7 @@ class Dumper:
             if not data:
                 return first, last
             write(data)
-            first = first or data[:64]
+            first = first if len(first) >= 64 else (first + data)[:64]
             last = (last + data)[-4096:]
 
     def _end(self, process: subprocess.Popen[bytes]) -> int:
@@ -711,25 +729,22 @@ class Dumper:
                 f"{Path(self.argv[0]).name} closed its output, but did not end"
             ) from None
 
-    def _judge(self, code: int, said: str, first: bytes, last: bytes) -> None:
-        name = Path(self.argv[0]).name
+    def _judge(self, code: int, said: str, errors: list[str]) -> None:
         if code:
             raise AgentError(ended(self.argv[0], code, said))
+        if errors:
+            name = Path(self.argv[0]).name
+            raise AgentError(f"{name} ended with 0, but said: " + "\n".join(errors))
+
+    def _look_for_the_end(self, first: bytes, last: bytes, said: str) -> None:
+        name = Path(self.argv[0]).name
         if not first:
             raise AgentError(f"{name} wrote nothing" + (f", but said: {said}" if said else ""))
-        if errors := [line for line in said.split("\n") if self._is_error(line)]:
-            raise AgentError(f"{name} ended with 0, but said: " + "\n".join(errors))
-        if not first.startswith(self.begins) or (
-            self.complete and not re.search(self.complete, last)
-        ):
+        whole = first.startswith(self.begins)
+        if not whole or (self.complete and not re.search(self.complete, last)):
             raise AgentError(
                 f"the dump is not complete: {name} ended with 0, but the dump lacks its end"
             )
-
-    def _is_error(self, line: str) -> bool:
-        if self.allow and re.search(self.allow, line):
-            return False
-        return bool(re.search(r"\berror\b|\bfatal\b", line, re.IGNORECASE))
 
 
 # --- databases -----------------------------------------------------------------------------------

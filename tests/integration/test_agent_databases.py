@@ -205,6 +205,7 @@ TREACHEROUS = {
     "echo half; echo the disk burns >&2; exit 3": "sh ended with 3: the disk burns",
     "echo half; echo Error: no more >&2": "sh ended with 0, but said: Error: no more",
     "exit 0": "sh wrote nothing",
+    "echo ERROR one >&2; seq 9000 >&2; echo whole": "sh ended with 0, but said: ERROR one",
     "echo half": "the dump is not complete: sh ended with 0, but the dump lacks its end",
     "echo url=db://me:hunter22@host/ >&2; exit 1": "sh ended with 1: url=db://me:***@host/",
     "echo $DUMP_PASSWORD is wrong >&2; exit 1": "sh ended with 1: *** is wrong",
