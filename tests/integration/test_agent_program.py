@@ -11,8 +11,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import pytest
 
+from backupmon.core.report_schema import report_schema
+from backupmon.core.statuses import Status
 from tests.integration.agent_module import agent
 from tests.integration.agent_site import AGENT, PYTHON, AgentSite, command, site
 from tests.servers import need_programs
@@ -165,10 +168,6 @@ def test_any_name_makes_a_name_for_a_file(name: str) -> None:
 
 
 def test_the_report_is_what_the_schema_asks_for(site: AgentSite) -> None:
-    import jsonschema_rs
-
-    from backupmon.core.report_schema import report_schema
-
     site.databases = {"good": command("echo whole"), "bad": command("exit 1")}
     site.run(expect=1)
     report = site.report()
@@ -192,3 +191,60 @@ def test_the_examples_of_units_and_cron_run_the_agent() -> None:
         assert agent.arguments([asked]).command == asked
     assert os.access(AGENT, os.X_OK)
     assert json.dumps(agent.EXAMPLE).isascii()
+
+
+# --- secrets -----------------------------------------------------------------------------------
+
+
+def test_no_command_line_bears_a_secret_or_lets_a_name_be_an_option(tmp_path: Path) -> None:
+    path = tmp_path / "agent.ini"
+    path.write_text(
+        "[agent]\nid = a\n[delivery]\nmethod = folder\npath = /x\n"
+        "[database p]\nkind = postgresql\ndatabase = postgresql://me:secret@host/x\n"
+        "host = h\nuser = u\npassfile = /etc/pgpass\nprogram = true\n"
+        "[database m]\nkind = mysql\nuser = u\noption_file = /etc/my.cnf\nprogram = true\n"
+    )
+    p, m = (agent.dumper_of(found) for found in agent.ConfigReader(str(path)).read().databases)
+    assert p.argv[1:] == ["--no-password", "--format=custom"]
+    assert p.env["PGDATABASE"] == "postgresql://me:secret@host/x"
+    assert (p.env["PGHOST"], p.env["PGUSER"], p.env["PGPASSFILE"]) == ("h", "u", "/etc/pgpass")
+    # What is read instead of the user's own options must come first.
+    assert m.argv[1] == "--defaults-extra-file=/etc/my.cnf"
+    assert "--no-tablespaces" in m.argv
+    assert m.argv[-1] == "m"
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("db://me:pw@host/x refused", "db://me:***@host/x refused"),
+        ("password=hunter2, sir", "password=*** sir"),
+        ("password: 'a b' is wrong", "password: *** is wrong"),
+        ("Access denied (using password: YES)", "Access denied (using password: YES)"),
+        ("key from-the-environment", "key ***"),
+    ],
+)
+def test_what_programs_say_is_told_without_passwords(
+    said: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RESTIC_PASSWORD", "from-the-environment")
+    assert agent.without_secrets(said) == told
+
+
+# --- without this agent ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ending", ["-- Dump completed", "-- nothing of the kind"])
+def test_the_shell_script_of_the_guide_is_an_agent(site: AgentSite, ending: str) -> None:
+    need_programs("rsync")
+    guide = (AGENT.parents[1] / "docs" / "agent.md").read_text()
+    (script,) = [block for block in guide.split("```") if block.startswith("sh\nset -eu")]
+    dump = f"printf 'row\\n{ending}\\n'"
+    script = script.removeprefix("sh\n").replace("mariadb-dump --single-transaction shop", dump)
+    script = script.replace("backup.example.org:", f"{site.deposit}/").replace("_douala", "")
+    job = site.job()
+    subprocess.run(["sh", "-c", script], check=True, capture_output=True)
+    site.scan()
+    good = ending == "-- Dump completed"
+    assert site.world.entry(job).status == (Status.SUCCESS if good else Status.FAILED)
+    assert len(site.validated()) == int(good)
