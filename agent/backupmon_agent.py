@@ -215,8 +215,8 @@ stall_minutes = 60
 log = stderr
 
 [delivery]
-# rsync:  over ssh; goes on where a broken transfer stopped, for slow lines; verified by a checksum
-# sftp:   where the server offers nothing else (internal-sftp); the size is verified
+# rsync:  over ssh; goes on where a cut transfer stopped; verified by a checksum
+# sftp:   needs internal-sftp only; goes on where a cut transfer stopped; the size is verified
 # ssh:    through a shell on the server; size and SHA-256 are verified there
 # folder: a local folder or a mounted share; read back and compared
 method = rsync
@@ -1216,6 +1216,11 @@ class SftpDelivery(RemoteDelivery):
 
     program = "sftp"
 
+    def __init__(self, config: Config) -> None:
+        super().__init__(config)
+        #: What this run has tried to send: only of these is what lies there a beginning.
+        self.begun: set[str] = set()
+
     def _batch(self, *commands: str, cwd: Path | None = None) -> str:
         argv = ["sftp", "-b", "-", *self.ssh_options()]
         if self.options["bandwidth_kb"] != "0":
@@ -1230,14 +1235,19 @@ class SftpDelivery(RemoteDelivery):
         return f'"{path}"{glob}'
 
     def send(self, parcel: Parcel) -> None:
-        """Put, look, rename."""
+        """Put, look, rename; a further try goes on where the last one was cut."""
         part = self._quoted(parcel.folder, self.part(parcel))
-        said = self._batch(
-            f'put -f "{parcel.path.name}" {part}', f"ls -ln {part}", cwd=parcel.path.parent
-        )
-        sizes = re.findall(r"^-\S+\s+\S+\s+\S+\s+\S+\s+(\d+)\s", said, re.MULTILINE)
-        if sizes != [str(parcel.size)]:
-            arrived = sizes[0] if sizes else "an unknown number"
+        look = f"-ls -ln {part}"
+        arrived = _size_in(self._batch(look)) if parcel.name in self.begun else 0
+        self.begun.add(parcel.name)
+        # The server has written what it was sent in that order, so what it has is the beginning.
+        how = "put -a -f" if 0 < arrived < parcel.size else "put -f"
+        if how != "put -f":
+            log.info("%s: going on after %s", parcel.name, size_words(arrived))
+        put = f'{how} "{parcel.path.name}" {part}'
+        arrived = _size_in(self._batch(put, look, cwd=parcel.path.parent))
+        if arrived != parcel.size:
+            self.begun.discard(parcel.name)
             raise AgentError(f"{arrived} of {parcel.size} bytes arrived")
         self._batch(f"rename {part} {self._quoted(parcel.folder, parcel.name)}")
 
@@ -1252,10 +1262,17 @@ class SftpDelivery(RemoteDelivery):
         self._batch(f"rm {self._quoted(folder, name)}")
 
 
+def _size_in(listing: str) -> int:
+    """The size of the only file that sftp lists; 0 where there is none."""
+    sizes = re.findall(r"^-\S+\s+\S+\s+\S+\s+\S+\s+(\d+)\s", listing, re.MULTILINE)
+    return int(sizes[0]) if len(sizes) == 1 else 0
+
+
 class RsyncDelivery(RemoteDelivery):
     """By rsync, which writes under a hidden name, compares a checksum of the whole, and renames.
 
-    What a cut transfer has sent stays on the server until the next try goes on from there.
+    What a cut transfer has sent stays on the server, and the next try goes on from there; but the
+    rrsync of rsync 3.5 keeps nothing of it.
     """
 
     program = "rsync"

@@ -92,6 +92,21 @@ def test_a_transfer_that_is_killed_half_way_fails_and_leaves_nothing_to_judge(
     assert hidden == []
 
 
+def test_a_further_try_goes_on_where_the_last_one_was_cut(site: AgentSite, sshd: Sshd) -> None:
+    restricted(site, sshd, "sftp", bandwidth_kb=1500, tries=2)
+    databases = site.deposit / "databases"
+    job = site.job()
+    process = site.start()
+    until(lambda: [part for part in databases.glob(".*") if part.stat().st_size > 1_000_000])
+    kill(child_of(process, "sftp"))
+    said = "".join(process.communicate(timeout=30))
+    assert process.returncode == 0
+    assert "try 1 of 2 failed: sftp was killed by SIGKILL" in said
+    assert ": going on after " in said
+    site.scan()
+    assert site.world.entry(job).status == Status.SUCCESS
+
+
 #: A server's shell through which no more than a part of the file comes, or another byte.
 CUTTING = """\
 #!/bin/sh
