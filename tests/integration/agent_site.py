@@ -119,7 +119,7 @@ class AgentSite:
     def run(self, *words: str, expect: int = 0, limit: int = 0) -> str:
         """Run the agent to its end; gives what it said."""
         process = self.start(*words, limit=limit)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
         assert process.returncode == expect, out + err
         return out + err
 
@@ -128,7 +128,7 @@ def _limit_files(size: int) -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
-def until(found: Callable[[], Any], seconds: float = 20) -> Any:
+def until(found: Callable[[], Any], seconds: float = 60) -> Any:
     """Wait until `found` gives something."""
     end = time.monotonic() + seconds
     while not (what := found()):

@@ -32,7 +32,7 @@ class Sshd:
             "port": self.port,
             "identity_file": self.folder / "key",
             "known_hosts_file": self.folder / "known_hosts",
-            "connect_seconds": 5,
+            "connect_seconds": 30,
         }
 
     def let_in(self, restriction: str = "") -> None:
@@ -87,6 +87,8 @@ UsePAM no
 PasswordAuthentication no
 KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
+# The tests are many connections, and the key exchange is most of their work.
+KexAlgorithms curve25519-sha256
 Subsystem sftp internal-sftp
 """
 

@@ -162,7 +162,7 @@ def test_a_dump_that_is_killed_half_way_fails(site: AgentSite) -> None:
             process = site.start()
             for program in jobs:
                 kill(child_of(process, program))
-            process.communicate(timeout=30)
+            process.communicate(timeout=120)
     assert process.returncode == 1
     for program, job in jobs.items():
         words = judged(site, job)

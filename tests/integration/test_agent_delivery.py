@@ -76,7 +76,7 @@ def test_a_transfer_that_is_killed_half_way_fails_and_leaves_nothing_to_judge(
     process = site.start()
     until(lambda: [part for part in databases.rglob(".*") if part.stat().st_size > 100_000])
     kill(child_of(process, way))
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert process.returncode == 1
     assert [name for name in site.delivered() if not name.startswith(".")] == []
     site.scan()
@@ -93,13 +93,13 @@ def test_a_transfer_that_is_killed_half_way_fails_and_leaves_nothing_to_judge(
 
 
 def test_a_further_try_goes_on_where_the_last_one_was_cut(site: AgentSite, sshd: Sshd) -> None:
-    restricted(site, sshd, "sftp", bandwidth_kb=1500, tries=2)
+    restricted(site, sshd, "sftp", bandwidth_kb=800, tries=2)
     databases = site.deposit / "databases"
     job = site.job()
     process = site.start()
     until(lambda: [part for part in databases.glob(".*") if part.stat().st_size > 1_000_000])
     kill(child_of(process, "sftp"))
-    said = "".join(process.communicate(timeout=30))
+    said = "".join(process.communicate(timeout=120))
     assert process.returncode == 0
     assert "try 1 of 2 failed: sftp was killed by SIGKILL" in said
     assert ": going on after " in said

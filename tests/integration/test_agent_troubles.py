@@ -62,7 +62,7 @@ def test_an_agent_that_is_told_to_stop_says_so_for_each_database(site: AgentSite
     process = site.start()
     sleeping = child_of(process, "sleep")
     process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=120)
     assert process.returncode == 1, said
     assert not Path(f"/proc/{sleeping}").exists()
     assert site.report()["overall_status"] == "interrupted"
@@ -125,7 +125,7 @@ def test_two_runs_never_overlap(site: AgentSite) -> None:
     child_of(process, "sleep")
     assert "another run is going on" in site.run(expect=3)
     process.terminate()
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     assert len(site.delivered("log")) == 1
 
 
