@@ -1909,6 +1909,8 @@ class Check:
         if database.kind == "command":
             return f"{dumper.argv[0]} is there; it is not run by a check"
         said = dumper.stream(lambda data: None, 5)
+        if database.kind == "mariadb":
+            self._may_see_routines(database)
         return "its structure can be dumped" + (f"; {one_line(said)}" if said else "")
 
     def _sqlite(self, database: Database) -> str:
@@ -1918,6 +1920,20 @@ class Check:
         except sqlite3.Error as error:
             raise AgentError(f"{database['path']}: {error}") from None
         return f"{count} tables, indexes and views can be read"
+
+    def _may_see_routines(self, database: Database) -> None:
+        """Where it may not, MariaDB leaves stored routines out of a dump without a word."""
+        client = shutil.which("mariadb") or shutil.which("mysql")
+        if client is None:
+            return
+        # What the dump takes of these, the client takes as well.
+        options = re.compile(r"--(defaults|host|port|user|socket|protocol|ssl)")
+        argv = [client, *filter(options.match, dumper_of(database).argv[1:]), "--batch"]
+        try:
+            run_program([*argv, "--execute=SELECT COUNT(*) FROM mysql.proc"], 5)
+        except AgentError as error:
+            if "denied" in str(error):
+                raise AgentError(f"stored routines would be left out silently: {error}") from None
 
     def _secret_file(self, path: str) -> None:
         if path and Path(path).stat().st_mode & 0o077:
@@ -1938,6 +1954,7 @@ class Check:
 
 #: What to do about words that programs say.
 HINTS = (
+    ("left out silently", "GRANT SELECT ON mysql.proc TO the user of the backup"),
     ("Access denied", "put the right user and password under [client] in option_file"),
     ("Unknown database", "set database = to the name that the server has for it"),
     (

@@ -152,6 +152,26 @@ def test_a_wrong_password_and_a_database_that_is_gone_fail_in_the_servers_words(
         assert hint in tried
 
 
+def test_a_user_who_may_not_see_stored_routines_is_told_by_the_check(site: AgentSite) -> None:
+    need_programs("mariadb", "mariadb-dump")
+    with mariadb_database() as (server, name):
+        section = {**mariadb_section(server, name), "user": name[:60]}
+        site.environment["MYSQL_PWD"] = "hunter22"
+        site.databases["shop"] = section
+        user = f"'{section['user']}'"
+        admin = ["mariadb", *server, "--execute"]
+        run(*admin, f"CREATE USER {user} IDENTIFIED BY 'hunter22'")
+        try:
+            rights = "SELECT, SHOW VIEW, TRIGGER, EVENT, LOCK TABLES"
+            run(*admin, f"GRANT {rights} ON {name}.* TO {user}")
+            # What MariaDB itself does: it leaves them out, and ends with 0.
+            assert "stored routines would be left out silently" in site.run("check", expect=1)
+            run(*admin, f"GRANT SELECT ON mysql.proc TO {user}")
+            assert "BAD" not in site.run("check")
+        finally:
+            run(*admin, f"DROP USER {user}")
+
+
 def test_a_dump_that_is_killed_half_way_fails(site: AgentSite) -> None:
     need_programs("mariadb-dump", "pg_dump")
     jobs = {name: site.job(name) for name in ("mariadb-dump", "pg_dump")}
