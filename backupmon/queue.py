@@ -178,6 +178,23 @@ def enqueue_delivery(redis: Redis, as_of: str | None) -> None:
     )
 
 
+def deliver_at(redis: Redis, moment: datetime, as_of: str | None) -> None:
+    """Schedule a delivery of alerts at `moment`, unless one is scheduled already."""
+    scheduler = scheduler_on(redis)
+    scheduled = redis.zrange(scheduler.scheduled_jobs_key, 0, -1)
+    if any(_text(task_id).startswith(_DELIVER) for task_id in scheduled):
+        return
+    scheduler.enqueue_at(
+        _naive(moment),
+        _DELIVER_TASK,
+        as_of,
+        job_id=f"{_DELIVER}-{secrets.token_hex(6)}",
+        queue_name=ALERTS,
+        timeout=_NO_TIMEOUT,
+        job_result_ttl=0,
+    )
+
+
 def forget_verifications(redis: Redis, entry_ids: Sequence[int]) -> None:
     """Take the waiting tasks of entries from the queue, which are being worked on already."""
     queue = queue_named(VERIFY, redis)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import ParamSpec, cast
 
 import structlog
@@ -17,9 +17,12 @@ from sqlalchemy.exc import OperationalError
 
 from backupmon.config import Settings
 from backupmon.queue import Task
+from backupmon.services.background import (
+    deliver_in_background,
+    scan_in_background,
+    verify_entry,
+)
 from backupmon.services.background import scan_if_due as _scan_if_due
-from backupmon.services.background import scan_in_background, verify_entry
-from backupmon.services.delivery import deliver_alerts
 from backupmon.services.progress import watch_task
 from backupmon.services.schema import database_error
 
@@ -63,7 +66,7 @@ def verify(entry_id: int, as_of: str | None = None) -> None:
 @told_plainly
 def deliver(as_of: str | None = None) -> None:
     """Send the alerts that wait."""
-    deliver_alerts(_settings(), _moment(as_of) or datetime.now(UTC))
+    deliver_in_background(_settings(), _moment(as_of))
 
 
 def _settings() -> Settings:

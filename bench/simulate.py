@@ -288,12 +288,12 @@ def _outlasted(backup: Backup, backups: list[Backup], scans: list[datetime]) -> 
 
 
 def _must_be_sent_by(story: Story, scans: list[datetime], seen: datetime) -> datetime:
-    """The scan itself; one more hour where the site's news were gathered, or mail was away."""
+    """The scan itself, or within an hour where the site's news were gathered; after an outage of
+    the mail server or of the monitor the first scan that can."""
     ready = seen + GATHERED
     while _away(story.mail, ready) or _away(story.monitor, ready):
         ready += INTERVAL
-    # The last try in vain may have been an hour before.
-    return next((scan for scan in scans if scan >= ready + GATHERED), scans[-1])
+    return next((scan for scan in scans if scan >= ready), scans[-1])
 
 
 def _runs_that_ended(alerts: list[Alert]) -> int:

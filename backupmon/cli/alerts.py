@@ -146,7 +146,7 @@ def acknowledge_command(job_id: int, note: str) -> None:
 @needs_database
 def unsilence_command(job_id: int) -> None:
     """Tell of the trouble of JOB_ID again."""
-    ended = end_silence(job_id, _actor(), datetime.now(UTC))
+    ended = end_silence(settings(), job_id, _actor(), datetime.now(UTC))
     click.echo(f"Job {job_id} is told of again." if ended else f"Job {job_id} was not silent.")
 
 

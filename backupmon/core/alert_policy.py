@@ -18,6 +18,8 @@ class AlertKind(StrEnum):
     WARNING = "warning"
     #: What somebody was told of is over.
     RECOVERY = "recovery"
+    #: What somebody was told of was never true.
+    CORRECTION = "correction"
     #: What somebody was told of lasts.
     REMINDER = "reminder"
     #: Something is wrong with the server itself.
@@ -148,6 +150,7 @@ _KINDS_WORST_FIRST = (
     AlertKind.PROBLEM,
     AlertKind.REMINDER,
     AlertKind.WARNING,
+    AlertKind.CORRECTION,
     AlertKind.RECOVERY,
     AlertKind.SERVER_OVER,
     AlertKind.DIGEST,

@@ -28,6 +28,14 @@ def retry_after(attempts: int) -> timedelta:
     return min(LAST_RETRY, FIRST_RETRY * (1 << doublings))
 
 
+def retry_in_outage(attempts: int, scan_interval: timedelta) -> timedelta:
+    """How long to wait while the server takes no mail at all: the next scan tries it again.
+
+    Half the interval, since scans are not on the second.
+    """
+    return min(retry_after(attempts), scan_interval / 2)
+
+
 def may_try(next_try_at: datetime | None, now: datetime) -> bool:
     """Whether a message may be tried at `now`."""
     return next_try_at is None or not timedelta(0) < next_try_at - now <= LAST_RETRY

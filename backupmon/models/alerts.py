@@ -57,7 +57,7 @@ class Alert(Model):
     entry_id: Mapped[int | None] = mapped_column(ForeignKey("backup_entries.id"))
     condition_id: Mapped[int | None] = mapped_column(ForeignKey("server_conditions.id"))
     job_id: Mapped[int | None] = mapped_column(ForeignKey("expected_backup_jobs.id"))
-    #: What is gathered together; empty for the server itself.
+    #: What is gathered together: an agent's key, or a server condition after a slash.
     agent_key: Mapped[str] = mapped_column(String(255), default="")
     #: Of the entry, which may be withdrawn one day.
     cycle_due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

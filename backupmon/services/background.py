@@ -20,6 +20,7 @@ from backupmon.queue import (
     QueueDownError,
     answering,
     connect,
+    deliver_at,
     enqueue_delivery,
     enqueue_scan,
     enqueue_verifications,
@@ -29,9 +30,11 @@ from backupmon.queue import (
 )
 from backupmon.services.conditions import note_conditions
 from backupmon.services.context import Scan, Watch
+from backupmon.services.delivery import Delivery, deliver_alerts
 from backupmon.services.leases import drop_leases
 from backupmon.services.locking import ScanRunningError
 from backupmon.services.scanning import ScanOptions, ScanResult, open_scan, run_scan
+from backupmon.services.siblings import BAD_NEWS_WAIT
 from backupmon.services.taking import Found, take_one
 from backupmon.services.verification import verify_taken
 
@@ -192,6 +195,18 @@ def _tell(redis: Redis, as_of: datetime | None) -> None:
     """Let what waits in the outbox be sent; where that fails, the next scan asks again."""
     with suppress(QueueDownError), answering():
         enqueue_delivery(redis, iso(as_of))
+
+
+def deliver_in_background(settings: Settings, as_of: datetime | None = None) -> Delivery:
+    """Send what waits; what waits for its siblings to be judged has its turn within a minute.
+
+    The verdict on the last of them asks for a delivery too; this is for those that take hours.
+    """
+    result = deliver_alerts(settings, as_of or datetime.now(UTC), together=True)
+    if result.held:
+        with suppress(QueueDownError), answering():
+            deliver_at(queue_of(settings), datetime.now(UTC) + BAD_NEWS_WAIT, iso(as_of))
+    return result
 
 
 def _still_pending(ids: Sequence[int]) -> list[int]:

@@ -9,17 +9,26 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any
 
 import structlog
 from flask_mail import Message
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, func, select, true, update
 
 from backupmon.config import Settings
 from backupmon.core.alert_policy import TROUBLES, AlertKind
-from backupmon.core.alert_timing import EXPIRES_AFTER, GATHER_FOR, is_held, may_try, retry_after
+from backupmon.core.alert_timing import (
+    EXPIRES_AFTER,
+    FIRST_RETRY,
+    GATHER_FOR,
+    is_held,
+    may_try,
+    retry_after,
+    retry_in_outage,
+)
 from backupmon.core.errors import BackupmonError
 from backupmon.extensions import begin_write, db
 from backupmon.models import (
@@ -30,7 +39,13 @@ from backupmon.models import (
     ExpectedBackupJob,
     MessageState,
 )
-from backupmon.services.conditions import MAIL_DOWN, SeenBy, begin_condition, end_condition
+from backupmon.services.conditions import (
+    MAIL_DOWN,
+    SeenBy,
+    begin_condition,
+    end_condition,
+    open_condition,
+)
 from backupmon.services.leases import database_now, is_void
 from backupmon.services.mail_server import (
     MailLostError,
@@ -40,6 +55,7 @@ from backupmon.services.mail_server import (
     sender_of,
 )
 from backupmon.services.mails import compose
+from backupmon.services.siblings import ready
 from backupmon.storage.failpoints import failpoint
 from backupmon.storage.faults import ServerFault
 from backupmon.storage.locks import this_process
@@ -47,7 +63,9 @@ from backupmon.storage.locks import this_process
 log = structlog.get_logger()
 
 #: Longer than one message can take, with every answer as late as it may be.
-LEASE_FOR = timedelta(minutes=5)
+LEASE_FOR = timedelta(minutes=10)
+#: A server that takes its time must not hold a scan, or a worker, for ever.
+LONGEST_RUN = timedelta(minutes=5)
 #: Any number but those of other locks will do ("mail" in ASCII).
 _ALONE = 0x6D61696C
 _UNSENT = (MessageState.OPEN.value, MessageState.HANDED_OVER.value)
@@ -62,18 +80,30 @@ class Delivery:
     sent: int = 0
     refused: int = 0
     error: BackupmonError | None = None
+    #: Something waits for its siblings to be judged.
+    held: bool = False
 
 
-def deliver_alerts(settings: Settings, now: datetime) -> Delivery:
+def deliver_alerts(
+    settings: Settings,
+    now: datetime,
+    *,
+    together: bool = False,
+    longest: timedelta = LONGEST_RUN,
+) -> Delivery:
     """Send what waits, as far as it can be sent; whatever happens, nothing is raised.
 
     Parameters
     ----------
     now:
         The scan's moment, by which tries are spaced and news grow old.
+    together:
+        News wait for their siblings, since others are judging those.
+    longest:
+        After so long no further mail is begun: the rest waits for the next delivery.
     """
     try:
-        return _deliver(settings, now)
+        return _deliver(settings, now, longest, together=together)
     except Exception as error:
         # A verdict stands whether or not it could be told of.
         db.session.rollback()
@@ -81,50 +111,92 @@ def deliver_alerts(settings: Settings, now: datetime) -> Delivery:
         return Delivery(error=BackupmonError(f"alerts could not be sent: {error!r}"))
 
 
-def _deliver(settings: Settings, now: datetime) -> Delivery:
+def _deliver(settings: Settings, now: datetime, longest: timedelta, *, together: bool) -> Delivery:
     result = Delivery()
     _tidy(now)
     if settings.mail_server is None:
         db.session.commit()
+        # What is not there cannot be down.
+        end_condition(settings, MAIL_DOWN, _SUBJECT)
         return result
-    _open_messages(settings, now)
+    told = ready(now) if together else true()
+    result.held = _is_any_held(told)
+    _open_messages(settings, now, told)
     due = _is_any_due(now)
     db.session.commit()
-    if not due:
+    if not due and not _is_outage_unwatched():
         return result
     try:
         with mail_server(settings) as server:
-            _note_up(settings)
-            _send_all(settings, server, now, result)
+            _send_all(
+                settings, server, _Run(now, told, monotonic() + longest.total_seconds()), result
+            )
     except MailServerError as error:
         log.warning("mail.down", reason=error.message)
         result.error = error
         fault = ServerFault(MAIL_DOWN, _SUBJECT, error.message, error.hint)
         begin_condition(settings, fault, SeenBy.DELIVERY)
-        _put_off(now, error)
+        _put_off(settings, now, error)
     return result
 
 
-def _send_all(settings: Settings, server: Any, now: datetime, result: Delivery) -> None:
-    tried: list[int] = []
-    while (message := _take(now, tried)) is not None:
-        tried.append(message.id)
-        mail = _written(settings, message, now)
-        if mail is None:
-            result.refused += 1
-            continue
+@dataclass(slots=True)
+class _Run:
+    """One delivery: its moment, which alerts are ready to be told, and until when it may go on."""
+
+    now: datetime
+    ready: ColumnElement[bool]
+    end: float
+    tried: list[int] = field(default_factory=list)
+
+
+def _send_all(settings: Settings, server: Any, run: _Run, result: Delivery) -> None:
+    lost: MailLostError | None = None
+    while monotonic() < run.end and (message := _next(settings, run)) is not None:
+        run.tried.append(message.id)
         try:
-            server.deliver(mail)
-        except MailRefusedError as error:
-            log.warning("alert.refused", recipient=message.recipient, reason=error.message)
-            _give_back(message, now, error.message)
-            result.refused += 1
-            continue
+            _send(settings, server, message, run.now, result)
         except MailLostError as error:
-            _keep(message, now, error.message)
-            raise
+            # One mail that it stumbles over is no dead server, as long as it takes others.
+            if lost is not None:
+                raise
+            lost = error
+    if lost is not None and not result.sent:
+        raise lost
+
+
+def _next(settings: Settings, run: _Run) -> AlertMessage | None:
+    message = _take(run)
+    if message is None and not run.tried and _note_up(settings):
+        message = _take(run)
+    return message
+
+
+def _send(
+    settings: Settings, server: Any, message: AlertMessage, now: datetime, result: Delivery
+) -> None:
+    mail = _written(settings, message, now)
+    if mail is None:
+        result.refused += 1
+        return
+    interval = timedelta(minutes=settings.scanner_interval_minutes)
+    try:
+        server.deliver(mail)
+    except MailRefusedError as error:
+        log.warning("alert.refused", recipient=message.recipient, reason=error.message)
+        _note_up(settings)
+        _give_back(message, now, error.message)
+        result.refused += 1
+    except MailLostError as error:
+        _keep(message, now, error.message, interval)
+        raise
+    except MailServerError as error:
+        _give_back(message, now, error.message, interval)
+        raise
+    else:
         failpoint("delivery.sent")
         _mark_sent(message, now, str(mail.subject))
+        _note_up(settings)
         result.sent += 1
 
 
@@ -142,11 +214,18 @@ def _tidy(now: datetime) -> None:
     _run(update(Alert).where(waiting, old).values(state=AlertState.EXPIRED.value))
 
 
-def _open_messages(settings: Settings, now: datetime) -> None:
+def _is_any_held(ready: ColumnElement[bool]) -> bool:
+    query = select(Alert.id).where(Alert.state == _WAITING, Alert.message_id.is_(None), ~ready)
+    return db.session.scalars(query.limit(1)).first() is not None
+
+
+def _open_messages(settings: Settings, now: datetime, ready: ColumnElement[bool]) -> None:
     """Have a message for each person who is to be told something by now."""
     rows = db.session.execute(
         select(Alert.recipient_key, func.min(Alert.recipient), Alert.agent_key, Alert.kind)
-        .where(Alert.state == _WAITING, Alert.message_id.is_(None), Alert.destination == MAIL)
+        .where(
+            Alert.state == _WAITING, Alert.message_id.is_(None), Alert.destination == MAIL, ready
+        )
         .group_by(Alert.recipient_key, Alert.agent_key, Alert.kind)
     ).all()
     if not rows:
@@ -163,6 +242,7 @@ def _open_messages(settings: Settings, now: datetime) -> None:
     for key, recipient, agent, kind in rows:
         if key not in under_way and not is_held(lately.get((key, agent, _side(kind))), now):
             wanted.setdefault(key, recipient)
+    next_try = _next_try_in_outage(now) if wanted else None
     domain = sender_of(settings).rpartition("@")[2].strip("> ")
     for key, recipient in sorted(wanted.items()):
         db.session.add(
@@ -171,16 +251,29 @@ def _open_messages(settings: Settings, now: datetime) -> None:
                 recipient=recipient,
                 recipient_key=key,
                 created_at=datetime.now(UTC),
+                next_try_at=next_try,
             )
         )
 
 
-def _side(kind: str) -> bool:
-    """Whether it is bad news: those and good news are gathered apart."""
-    return kind in {*(k.value for k in TROUBLES), AlertKind.SERVER.value}
+def _next_try_in_outage(now: datetime) -> datetime | None:
+    """When a server that takes no mail is tried next: new messages do not hurry that."""
+    if open_condition(MAIL_DOWN, _SUBJECT) is None:
+        return None
+    times = db.session.scalars(
+        select(AlertMessage.next_try_at).where(AlertMessage.state.in_(_UNSENT))
+    )
+    return min((moment for moment in times if moment and not may_try(moment, now)), default=None)
 
 
-def _told_lately(now: datetime) -> dict[tuple[str, str, bool], datetime]:
+def _side(kind: str) -> str:
+    """Bad news, good ones, and what takes back a false alarm are gathered apart."""
+    if kind == AlertKind.CORRECTION.value:
+        return kind
+    return "bad" if kind in {*(k.value for k in TROUBLES), AlertKind.SERVER.value} else "good"
+
+
+def _told_lately(now: datetime) -> dict[tuple[str, str, str], datetime]:
     """When each person was last told of each agent, within the time that news are gathered."""
     query = (
         select(Alert.recipient_key, Alert.agent_key, Alert.kind, func.max(Alert.sent_at))
@@ -191,7 +284,7 @@ def _told_lately(now: datetime) -> dict[tuple[str, str, bool], datetime]:
         )
         .group_by(Alert.recipient_key, Alert.agent_key, Alert.kind)
     )
-    found: dict[tuple[str, str, bool], datetime] = {}
+    found: dict[tuple[str, str, str], datetime] = {}
     for key, agent, kind, sent_at in db.session.execute(query):
         place = key, agent, _side(kind)
         if sent_at is not None:
@@ -207,21 +300,36 @@ def _is_any_due(now: datetime) -> bool:
     return any(may_try(moment, now) for moment in times)
 
 
-def _take(now: datetime, tried: list[int]) -> AlertMessage | None:
+def _is_outage_unwatched() -> bool:
+    """Whether the server is said to be down, and nobody has looked lately.
+
+    What waited for it may have expired, or another process may have sent it.
+    """
+    down = open_condition(MAIL_DOWN, _SUBJECT)
+    db.session.commit()
+    if down is None:
+        return False
+    return not timedelta(0) <= datetime.now(UTC) - down.last_seen_at < FIRST_RETRY
+
+
+def _take(run: _Run) -> AlertMessage | None:
     """Lease the next message that is due, with all that it is to say."""
     begin_write(alone=_ALONE)
     clock, me = database_now(), this_process()
     query = (
         select(AlertMessage)
-        .where(AlertMessage.state.in_(_UNSENT), AlertMessage.id.not_in(tried))
-        .order_by(AlertMessage.attempts, AlertMessage.id)
+        .where(AlertMessage.state.in_(_UNSENT), AlertMessage.id.not_in(run.tried))
+        # What was tried last comes last: no mail that a server dies of holds up the others.
+        .order_by(
+            AlertMessage.last_tried_at.is_not(None), AlertMessage.last_tried_at, AlertMessage.id
+        )
         .with_for_update()
         .execution_options(populate_existing=True)
     )
     for message in db.session.scalars(query):
-        if not may_try(message.next_try_at, now) or not is_void(message, me, clock):
+        if not may_try(message.next_try_at, run.now) or not is_void(message, me, clock):
             continue
-        if not _fill(message):
+        if not _fill(message, run.ready):
             message.state = MessageState.DROPPED.value
             continue
         message.state = MessageState.HANDED_OVER.value
@@ -234,14 +342,14 @@ def _take(now: datetime, tried: list[int]) -> AlertMessage | None:
     return None
 
 
-def _fill(message: AlertMessage) -> bool:
+def _fill(message: AlertMessage, ready: ColumnElement[bool]) -> bool:
     """Let an open message say all that waits for its recipient; whether there is anything.
 
     What was handed over already stays as it is.
     """
     mine = Alert.message_id == message.id
     if message.state == MessageState.OPEN.value:
-        mine = Alert.message_id.is_(None) & (Alert.recipient_key == message.recipient_key)
+        mine = Alert.message_id.is_(None) & (Alert.recipient_key == message.recipient_key) & ready
     query = (
         select(Alert.id)
         .where(mine, Alert.state == _WAITING, Alert.destination == message.destination)
@@ -279,45 +387,53 @@ def _mark_sent(message: AlertMessage, now: datetime, subject: str) -> None:
     log.info("alert.sent", message=message.id, recipient=message.recipient)
 
 
-def _give_back(message: AlertMessage, now: datetime, error: str) -> None:
+def _give_back(
+    message: AlertMessage, now: datetime, error: str, interval: timedelta | None = None
+) -> None:
     """It was not taken: what it was to say is free for the next try."""
     begin_write()
     waiting = (Alert.message_id == message.id) & (Alert.state == _WAITING)
     _run(update(Alert).where(waiting).values(message_id=None))
-    _try_again(message, now, error, state=MessageState.OPEN.value)
+    _try_again(message, now, error, interval, state=MessageState.OPEN.value)
     db.session.commit()
 
 
-def _keep(message: AlertMessage, now: datetime, error: str) -> None:
+def _keep(message: AlertMessage, now: datetime, error: str, interval: timedelta) -> None:
     """It may have been taken: it will be sent again just as it is."""
     begin_write()
-    _try_again(message, now, error, state=MessageState.HANDED_OVER.value)
+    _try_again(message, now, error, interval, state=MessageState.HANDED_OVER.value)
     db.session.commit()
 
 
-def _try_again(message: AlertMessage, now: datetime, error: str, **values: Any) -> None:
+def _try_again(
+    message: AlertMessage, now: datetime, error: str, interval: timedelta | None, **values: Any
+) -> None:
+    """Put a message off; `interval` is that of scans, where the server is to blame."""
     attempts = message.attempts + 1
-    values.update(attempts=attempts, next_try_at=now + retry_after(attempts), last_error=error)
-    _write(message, **values)
+    wait = retry_after(attempts) if interval is None else retry_in_outage(attempts, interval)
+    _write(message, attempts=attempts, next_try_at=now + wait, last_error=error, **values)
 
 
-def _put_off(now: datetime, error: BackupmonError) -> None:
+def _put_off(settings: Settings, now: datetime, error: BackupmonError) -> None:
     """The server is dead: all that was due is put off together."""
     begin_write(alone=_ALONE)
+    interval = timedelta(minutes=settings.scanner_interval_minutes)
     clock, me = database_now(), this_process()
     query = select(AlertMessage).where(AlertMessage.state.in_(_UNSENT))
     for message in db.session.scalars(query.execution_options(populate_existing=True)):
         if may_try(message.next_try_at, now) and is_void(message, me, clock):
-            _try_again(message, now, error.message)
+            _try_again(message, now, error.message, interval)
     db.session.commit()
 
 
-def _note_up(settings: Settings) -> None:
-    """The server takes mail: what was put off for its sake is due at once."""
-    if end_condition(settings, MAIL_DOWN, _SUBJECT):
-        begin_write(alone=_ALONE)
-        _run(update(AlertMessage).where(AlertMessage.state.in_(_UNSENT)).values(next_try_at=None))
-        db.session.commit()
+def _note_up(settings: Settings) -> bool:
+    """The server takes mail: what was put off for its sake is due at once; whether it was down."""
+    if not end_condition(settings, MAIL_DOWN, _SUBJECT):
+        return False
+    begin_write(alone=_ALONE)
+    _run(update(AlertMessage).where(AlertMessage.state.in_(_UNSENT)).values(next_try_at=None))
+    db.session.commit()
+    return True
 
 
 def retry_alerts(recipients: Iterable[str] = ()) -> int:

@@ -39,7 +39,12 @@ _SUSPECTS = {
     Culprit.SCHEDULE: lazy_gettext("what the job expects"),
 }
 #: How a paragraph is coloured.
-_TONES = {AlertKind.WARNING: "odd", AlertKind.RECOVERY: "good", AlertKind.SERVER_OVER: "good"}
+_TONES = {
+    AlertKind.WARNING: "odd",
+    AlertKind.CORRECTION: "good",
+    AlertKind.RECOVERY: "good",
+    AlertKind.SERVER_OVER: "good",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +177,8 @@ def _of_job(alert: Alert, job: ExpectedBackupJob, now: datetime) -> Paragraph:
     word = gettext("all is well again") if over else str(STATUS_WORDS.get(status, status.value))
     if kind is AlertKind.REMINDER:
         word = gettext("still %(status)s", status=word)
+    elif kind is AlertKind.CORRECTION:
+        word = gettext("not %(status)s after all", status=word)
     return Paragraph(
         kind,
         _TONES.get(kind, "bad"),
@@ -180,7 +187,7 @@ def _of_job(alert: Alert, job: ExpectedBackupJob, now: datetime) -> Paragraph:
         word,
         "" if over else _since(alert, "d MMM y, HH:mm"),
         "" if over else _since(alert, _short_pattern(alert, now)),
-        () if over or alert.entry is None else _advice(alert.entry),
+        _why_taken_back(alert) if kind is AlertKind.CORRECTION else _advice_on(alert),
         urgency(kind, status),
     )
 
@@ -210,6 +217,21 @@ def _short_pattern(alert: Alert, now: datetime) -> str:
     if moment is None:
         return ""
     return "HH:mm" if to_user_timezone(moment).date() == to_user_timezone(now).date() else "d MMM"
+
+
+def _why_taken_back(alert: Alert) -> tuple[tuple[str, str], ...]:
+    """The entry is gone; what is left is which backup it was about."""
+    words = gettext("Its time was not up yet: the clock by which it was judged ran ahead.")
+    facts = [(str(gettext("What was told is taken back")), str(words))]
+    if alert.cycle_due_at is not None:
+        facts.append((str(gettext("The backup due")), _moment(alert.cycle_due_at)))
+    return tuple(facts)
+
+
+def _advice_on(alert: Alert) -> tuple[tuple[str, str], ...]:
+    if alert.kind == AlertKind.RECOVERY.value or alert.entry is None:
+        return ()
+    return _advice(alert.entry)
 
 
 def _advice(entry: BackupEntry) -> tuple[tuple[str, str], ...]:

@@ -6,16 +6,18 @@ as with everything that uses OpenSSL.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import smtplib
 import socket
 import ssl
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from flask import current_app
-from flask_mail import BadHeaderError, Connection, Mail, Message
+from flask_mail import BadHeaderError, Connection, Mail, Message, sanitize_address
 
 from backupmon.config import Settings
 from backupmon.core.errors import BackupmonError
@@ -24,11 +26,23 @@ from backupmon.core.text import one_line
 
 #: Seconds that the server may take for each answer.
 TIMEOUT = 30
+#: So many times as long for the answer to a whole mail, which many look through before they take
+#: it: who hangs up sooner sends it twice (RFC 5321, 4.5.3.2.6, would wait for ten minutes).
+_FOR_A_MAIL = 6
+#: However slowly a server answers, letter by letter: then it is hung up on.
+LONGEST_CONNECTION = 480
 _LONGEST_ERROR = 500
+#: "Service not available, closing channel", and an answer that is none.
+_GONE = (421, -1)
+#: "Message size exceeds fixed maximum": a fault of the mail, though its sender is refused.
+_TOO_LARGE = 552
 
 
 class MailServerError(BackupmonError):
-    """The server takes no mail at all: it is dead, or does not believe us, or we not it."""
+    """The server takes no mail at all: it is dead, or does not believe us, or we not it.
+
+    Nothing of the mail under way was taken.
+    """
 
 
 class MailRefusedError(BackupmonError):
@@ -36,66 +50,180 @@ class MailRefusedError(BackupmonError):
 
 
 class MailLostError(MailServerError):
-    """The server went away in the middle of a mail: nobody knows whether it took it."""
+    """The server went away between the end of a mail and its answer: nobody knows if it took it."""
+
+
+class _GoneError(Exception):
+    """The connection is lost, and nothing of the mail was taken."""
+
+
+class _Doubting(smtplib.SMTP):
+    """Knows whether a mail has been handed over whose answer is not here."""
+
+    in_doubt = False
+
+    def __init__(self, known: Callable[[_Doubting], None], *args: Any, **options: Any) -> None:
+        # Before it connects, so that a server that never ends its first answer can be hung up on.
+        known(self)
+        super().__init__(*args, **options)
+
+    def send(self, s: Any) -> None:
+        """As its parent's: commands are words, the mail itself is bytes."""
+        super().send(s)
+        self.in_doubt = isinstance(s, bytes)
+
+    def getreply(self) -> tuple[int, bytes]:
+        """As its parent's, with more patience for the answer to a mail."""
+        if self.in_doubt and self.sock is not None and self.timeout:
+            self.sock.settimeout(_FOR_A_MAIL * self.timeout)
+        answer = super().getreply()
+        if answer[0] != -1:
+            self.in_doubt = False
+        if self.sock is not None:
+            self.sock.settimeout(self.timeout)
+        return answer
+
+
+class _DoubtingEncrypted(_Doubting, smtplib.SMTP_SSL):
+    """The same, encrypted from the start."""
 
 
 class _Connection(Connection):
     """Flask-Mail's, which waits for ever and believes any certificate, mended."""
 
-    def __init__(self, mail: Any, timeout: float) -> None:
+    host: _Doubting | None
+
+    def __init__(self, mail: Any, timeout: float, longest: float) -> None:
         super().__init__(mail)
         self._timeout = timeout
+        self._end = threading.Timer(longest, self._hang_up)
+        self._end.daemon = True
+
+    def __enter__(self) -> _Connection:
+        self._end.start()
+        return super().__enter__()
 
     def configure_host(self) -> smtplib.SMTP | smtplib.SMTP_SSL:
-        """Connect, encrypt, log in."""
+        """Connect, encrypt, log in, and see whether our sender is one."""
         mail, context = self.mail, ssl.create_default_context()
-        host: smtplib.SMTP
-        if mail.use_ssl:
-            host = smtplib.SMTP_SSL(mail.server, mail.port, timeout=self._timeout, context=context)
-        else:
-            host = smtplib.SMTP(mail.server, mail.port, timeout=self._timeout)
+        place: dict[str, Any] = {"host": mail.server, "port": mail.port, "timeout": self._timeout}
+        host = (
+            _DoubtingEncrypted(self._know, context=context, **place)
+            if mail.use_ssl
+            else _Doubting(self._know, **place)
+        )
         try:
             if mail.use_tls:
                 host.starttls(context=context)
             if mail.username and mail.password:
                 host.login(mail.username, mail.password)
+            self._try_sender(host)
         except BaseException:
             host.close()
             raise
         return host
+
+    def _try_sender(self, host: smtplib.SMTP) -> None:
+        """A server that refuses our sender takes no mail, whoever it is for."""
+        sender = sanitize_address(self.mail.default_sender)
+        host.ehlo_or_helo_if_needed()
+        code, words = host.mail(sender)
+        if code != 250:
+            raise smtplib.SMTPSenderRefused(code, words, sender)
+        host.rset()
+
+    def _know(self, host: _Doubting) -> None:
+        self.host = host
+
+    def _hang_up(self) -> None:
+        sock = self.host.sock if self.host is not None else None
+        if sock is not None:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_RDWR)
 
     def __exit__(self, *_: object) -> None:
         if self.host is not None:
             # A server that is gone already has nothing to be told.
             with contextlib.suppress(OSError, smtplib.SMTPException):
                 self.host.quit()
+        self._end.cancel()
 
     def deliver(self, message: Message) -> None:
         """Hand over one mail.
+
+        A connection that was lost before the mail had been handed over, such as by a server
+        that takes so many a connection, is made anew once.
 
         Raises
         ------
         MailRefusedError
         MailLostError
+        MailServerError
         """
-        refused = (
-            smtplib.SMTPRecipientsRefused,
-            smtplib.SMTPResponseException,
-            smtplib.SMTPNotSupportedError,
-            BadHeaderError,
-            UnicodeError,
-        )
+        try:
+            self._hand_over(message)
+        except _GoneError:
+            try:
+                self.configure_host()
+                self._hand_over(message)
+            except _GoneError as error:
+                cause = error.__cause__
+                assert isinstance(cause, Exception)
+                raise MailServerError(*_told_of(self.mail, cause)) from cause
+            except (smtplib.SMTPException, OSError) as error:
+                raise MailServerError(*_told_of(self.mail, error)) from error
+
+    def _hand_over(self, message: Message) -> None:
+        if self.host is not None:
+            # Of the mail before, which another connection may have been lost with.
+            self.host.in_doubt = False
         try:
             self.send(message)
-        except refused as error:
-            raise MailRefusedError(_words_of(error)) from error
-        except (smtplib.SMTPException, OSError) as error:
-            raise MailLostError(*_told_of(self.mail, error)) from error
+        except (smtplib.SMTPException, OSError, BadHeaderError, UnicodeError) as error:
+            if self.host is not None and self.host.in_doubt:
+                raise MailLostError(*_told_of(self.mail, error)) from error
+            if _is_gone(error):
+                raise _GoneError from error
+            if _is_of_the_mail(error):
+                raise MailRefusedError(_words_of(self.mail, error)) from error
+            raise MailServerError(*_told_of(self.mail, error)) from error
+
+
+def _is_gone(error: Exception) -> bool:
+    """Whether the connection is lost, or the server is about to close it."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        return any(code in _GONE for code, _ in error.recipients.values())
+    if isinstance(error, smtplib.SMTPResponseException):
+        return error.smtp_code in _GONE
+    if isinstance(error, smtplib.SMTPServerDisconnected):
+        return True
+    return isinstance(error, OSError) and not isinstance(error, smtplib.SMTPException)
+
+
+def _is_of_the_mail(error: Exception) -> bool:
+    """Whether the server refuses this mail or its recipient, and not all there are."""
+    if isinstance(error, smtplib.SMTPSenderRefused):
+        return error.smtp_code == _TOO_LARGE
+    of_mails = (
+        smtplib.SMTPRecipientsRefused,
+        smtplib.SMTPDataError,
+        smtplib.SMTPNotSupportedError,
+        BadHeaderError,
+        UnicodeError,
+    )
+    return isinstance(error, of_mails)
 
 
 @contextmanager
-def mail_server(settings: Settings, timeout: float = TIMEOUT) -> Iterator[_Connection]:
-    """A connection that mails can be handed over by.
+def mail_server(
+    settings: Settings, timeout: float = TIMEOUT, longest: float = LONGEST_CONNECTION
+) -> Iterator[_Connection]:
+    """A connection that mails can be handed over by; the server believes our sender.
+
+    Parameters
+    ----------
+    timeout, longest:
+        Seconds that the server may take for each answer, and for all of them.
 
     Raises
     ------
@@ -104,10 +232,11 @@ def mail_server(settings: Settings, timeout: float = TIMEOUT) -> Iterator[_Conne
     mail: Any = Mail().init_mail(_config(settings), debug=False, testing=False)
     # Where Flask-Mail's messages look for their sender.
     current_app.extensions["mail"] = mail
-    connection = _Connection(mail, timeout)
+    connection = _Connection(mail, timeout, longest)
     try:
         connection.__enter__()
-    except (smtplib.SMTPException, OSError) as error:
+    except (smtplib.SMTPException, OSError, UnicodeError) as error:
+        connection.__exit__()
         raise MailServerError(*_told_of(mail, error)) from error
     try:
         yield connection
@@ -141,7 +270,7 @@ def _told_of(mail: Any, error: Exception) -> tuple[Phrase, Phrase]:
     said = phrase(
         "the mail server %(address)s takes no mail: %(error)s",
         address=f"{mail.server}:{mail.port}",
-        error=_words_of(error),
+        error=_words_of(mail, error),
     )
     if isinstance(error, ssl.SSLCertVerificationError):
         return said, phrase(
@@ -150,6 +279,8 @@ def _told_of(mail: Any, error: Exception) -> tuple[Phrase, Phrase]:
         )
     if isinstance(error, smtplib.SMTPAuthenticationError):
         return said, phrase("check BACKUPMON_MAIL_USERNAME and BACKUPMON_MAIL_PASSWORD")
+    if isinstance(error, smtplib.SMTPSenderRefused):
+        return said, phrase("check BACKUPMON_MAIL_DEFAULT_SENDER, and whether it wants a log-in")
     if isinstance(error, smtplib.SMTPNotSupportedError):
         return said, phrase(
             "it has no STARTTLS or no log-in there: check BACKUPMON_MAIL_PORT, _USE_TLS"
@@ -160,7 +291,7 @@ def _told_of(mail: Any, error: Exception) -> tuple[Phrase, Phrase]:
     )
 
 
-def _words_of(error: Exception) -> str:
+def _words_of(mail: Any, error: Exception) -> str:
     if isinstance(error, smtplib.SMTPRecipientsRefused):
         code, text = next(iter(error.recipients.values()))
         said = f"{code} {_decoded(text)}"
@@ -170,7 +301,19 @@ def _words_of(error: Exception) -> str:
         said = "a line break in a header"
     else:
         said = str(error) or type(error).__name__
-    return one_line(said, _LONGEST_ERROR)
+    return one_line(_without_secrets(mail, said), _LONGEST_ERROR)
+
+
+def _without_secrets(mail: Any, said: str) -> str:
+    """Some servers repeat in their answers what they were told, as it was or as it was encoded."""
+    if not mail.password:
+        return said
+    plain = f"\0{mail.username}\0{mail.password}"
+    for secret in (plain, mail.password):
+        encoded = base64.b64encode(secret.encode()).decode()
+        for words in (encoded, encoded.rstrip("="), secret):
+            said = said.replace(words, "***")
+    return said
 
 
 def _decoded(text: bytes | str) -> str:

@@ -19,7 +19,7 @@ from backupmon.config import Settings
 from backupmon.core.alert_policy import AlertKind
 from backupmon.core.text import one_line
 from backupmon.extensions import db
-from backupmon.models import Alert, AlertMessage, AlertRecipient, AlertState
+from backupmon.models import Alert, AlertMessage, AlertRecipient, MessageState
 from backupmon.services.letters import Paragraph, colon, paragraphs, read_alerts
 
 #: Nothing on the way need understand more than ASCII.
@@ -110,7 +110,8 @@ def subject_of(said: Sequence[Paragraph]) -> str:
     """All that matters in one line: ``2 problems: acme: shop MISSING since 12:30, crm FAILED``."""
     bad = [one for one in said if one.kind in _BAD]
     odd = [one for one in said if one.kind is AlertKind.WARNING]
-    good = [one for one in said if one not in bad and one not in odd]
+    wrong = [one for one in said if one.kind is AlertKind.CORRECTION]
+    good = [one for one in said if one not in (*bad, *odd, *wrong)]
     told: list[str] = []
     if bad:
         counted = ngettext("%(num)d problem", "%(num)d problems", _count(bad))
@@ -118,6 +119,8 @@ def subject_of(said: Sequence[Paragraph]) -> str:
     if odd:
         counted = ngettext("%(num)d warning", "%(num)d warnings", _count(odd))
         told.append(counted if bad else counted + colon() + _named(odd))
+    if wrong:
+        told.append(gettext("Taken back: %(names)s", names=_named(wrong)))
     if good:
         counted = ngettext("%(num)d recovery", "%(num)d recoveries", _count(good))
         told.append(counted if bad or odd else gettext("Recovered: %(names)s", names=_named(good)))
@@ -131,6 +134,8 @@ def _title(said: Sequence[Paragraph]) -> str:
     odd = _count([one for one in said if one.kind is AlertKind.WARNING])
     if odd:
         return str(ngettext("%(num)d warning", "%(num)d warnings", odd))
+    if any(one.kind is AlertKind.CORRECTION for one in said):
+        return str(gettext("A false alarm is taken back"))
     return str(gettext("All is well again"))
 
 
@@ -160,7 +165,15 @@ def _in_short(one: Paragraph) -> str:
 
 def _answered(alerts: Sequence[Alert]) -> list[str]:
     """The messages that good news and reminders answer, the newest first."""
-    answering = (AlertKind.RECOVERY.value, AlertKind.REMINDER.value, AlertKind.SERVER_OVER.value)
+    answering = {
+        kind.value
+        for kind in (
+            AlertKind.CORRECTION,
+            AlertKind.RECOVERY,
+            AlertKind.REMINDER,
+            AlertKind.SERVER_OVER,
+        )
+    }
     mine = [alert for alert in alerts if alert.kind in answering]
     if not mine:
         return []
@@ -173,8 +186,9 @@ def _answered(alerts: Sequence[Alert]) -> list[str]:
             Alert.recipient_key == mine[0].recipient_key,
             Alert.kind.in_([kind.value for kind in (*_BAD, AlertKind.WARNING)]),
             Alert.job_id.in_(jobs) | Alert.condition_id.in_(conditions),
-            Alert.state == AlertState.SENT.value,
-            Alert.message_id != mine[0].message_id,
+            # Handed over, it may have arrived; withdrawn, it may have been told before.
+            AlertMessage.state.in_((MessageState.SENT.value, MessageState.HANDED_OVER.value)),
+            AlertMessage.id != mine[0].message_id,
         )
         .group_by(AlertMessage.id, AlertMessage.header_id)
         .order_by(AlertMessage.id.desc())

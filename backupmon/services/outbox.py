@@ -36,6 +36,7 @@ from backupmon.models import (
     AlertState,
     BackupEntry,
     ExpectedBackupJob,
+    ServerCondition,
 )
 
 log = structlog.get_logger()
@@ -87,26 +88,47 @@ def tell_conditions(settings: Settings, lasting: Collection[int], now: datetime)
     """
     _tell_over(lasting, now)
     recipients = split_recipients(settings.alert_recipients or "")[0]
-    rows = [
-        alert_row(AlertKind.SERVER, recipient, now, condition_id=number)
-        for number in sorted(lasting)
-        for recipient in recipients
-    ]
-    enter_rows(rows)
+    query = select(ServerCondition).where(ServerCondition.id.in_(lasting))
+    conditions = db.session.scalars(query.order_by(ServerCondition.id)).all() if lasting else ()
+    enter_rows(
+        [
+            alert_row(AlertKind.SERVER, recipient, now, condition=condition)
+            for condition in conditions
+            for recipient in recipients
+        ]
+    )
 
 
-def forget_entries(entry_ids: Sequence[int]) -> None:
+def forget_entries(entry_ids: Sequence[int], now: datetime) -> None:
     """Take back what was to be told of entries that are being deleted, since they were wrong.
 
-    What somebody was told already stays, without its entry, until good news answers it.
+    What somebody was told already, or may have been, stays, without its entry; and they are told
+    that it was wrong.
     """
     for start in range(0, len(entry_ids), _BATCH):
         mine = Alert.entry_id.in_(entry_ids[start : start + _BATCH])
         unsent = Alert.sent_at.is_(None) & Alert.message_id.is_(None)
         _run(delete(Alert).where(mine, unsent))
+        _correct(db.session.scalars(select(Alert).where(mine).order_by(Alert.id)).all(), now)
         note = "the deadline turned out to lie ahead"
         withdrawn = {"state": AlertState.WITHDRAWN.value, "note": note, "entry_id": None}
-        _run(update(Alert).where(mine).values(withdrawn))
+        _run(update(Alert).where(mine).values(withdrawn | {"answered_at": now}))
+
+
+def _correct(told: Sequence[Alert], now: datetime) -> None:
+    """Let those who were told of trouble that never was be told so, once each."""
+    rows = {
+        (alert.job_id, alert.recipient_key, alert.cycle_due_at): {
+            **alert_row(AlertKind.CORRECTION, alert.recipient, now),
+            "job_id": alert.job_id,
+            "agent_key": alert.agent_key,
+            "cycle_due_at": alert.cycle_due_at,
+            "status": alert.status,
+        }
+        for alert in told
+        if alert.kind in _TROUBLES
+    }
+    enter_rows(list(rows.values()))
 
 
 def recipients_of(settings: Settings, job: ExpectedBackupJob) -> tuple[str, ...]:
@@ -196,10 +218,11 @@ def _rows_of(
     job = entry.job
     news = _news(entry, known)
     told = known.open.get(job.id, {})
-    silenced = _silenced(known.silences.get(job.id, ()), news, now)
+    silenced, another = _silenced(known.silences.get(job.id, ()), news, now)
     rows: list[dict[str, Any]] = []
     for recipient in recipients_of(settings, job):
-        said = _told(told.get(recipient.lower(), ()), entry)
+        # What was known has become another trouble: nobody has been told of that.
+        said = NOTHING_TOLD if another else _told(told.get(recipient.lower(), ()), entry)
         kind = decide(news, said, AlertWhen(job.alert_when), silenced=silenced)
         if kind is not None:
             rows.append(alert_row(kind, recipient, now, entry=entry, status=news.status))
@@ -233,16 +256,19 @@ def _told(alerts: Sequence[Alert], entry: BackupEntry) -> Told:
     return Told(kind_of(status), this_cycle=true and last.cycle_due_at == entry.cycle_due_at)
 
 
-def _silenced(silences: Iterable[AlertSilence], news: News, now: datetime) -> bool:
-    """Whether a silence covers the news; those that it ends are over."""
-    covered = False
+def _silenced(silences: Iterable[AlertSilence], news: News, now: datetime) -> tuple[bool, bool]:
+    """Whether a silence covers the news, and whether the news is trouble that ends one.
+
+    A snooze ends by itself, and `reminders` tells what lasts by then.
+    """
+    covered = ended = False
     for row in silences:
         silence = silence_of(row)
         if silence.covers(news.status, now):
             covered = True
-        elif news.decides and not (row.until is not None and now < row.until):
-            row.ended_at = now
-    return covered
+        elif news.decides and row.until is None:
+            row.ended_at, ended = now, True
+    return covered, ended and not covered and news.status is not Status.SUCCESS
 
 
 def _answer(told: Mapping[str, list[Alert]], entry: BackupEntry, now: datetime) -> set[str]:
@@ -284,7 +310,7 @@ def _tell_over(lasting: Collection[int], now: datetime) -> None:
             alert.state, alert.note = AlertState.WITHDRAWN.value, _OVER
         elif alert.state in (AlertState.WAITING.value, AlertState.SENT.value):
             kind = AlertKind.SERVER_OVER
-            rows.append(alert_row(kind, alert.recipient, now, condition_id=alert.condition_id))
+            rows.append(alert_row(kind, alert.recipient, now, condition=alert.condition))
     enter_rows(rows)
 
 
@@ -295,7 +321,7 @@ def alert_row(
     *,
     entry: BackupEntry | None = None,
     status: Status | None = None,
-    condition_id: int | None = None,
+    condition: ServerCondition | None = None,
     occurrence: str = "",
 ) -> dict[str, Any]:
     """One alert, for `enter_rows`.
@@ -309,15 +335,26 @@ def alert_row(
         "kind": kind.value,
         "entry_id": entry.id if entry else None,
         "job_id": entry.expected_job_id if entry else None,
-        "agent_key": entry.job.agent_key if entry else "",
+        "agent_key": entry.job.agent_key if entry else gathered_as(condition),
         "cycle_due_at": entry.cycle_due_at if entry else None,
         "status": status.value if status else None,
-        "condition_id": condition_id,
+        "condition_id": condition.id if condition else None,
         "occurrence": occurrence,
         "recipient": recipient,
         "recipient_key": recipient.lower(),
         "raised_at": now,
     }
+
+
+def gathered_as(condition: ServerCondition | None) -> str:
+    """What news of a condition is gathered with: none waits for another one's sake.
+
+    What is stuck one by one is gathered all the same. The slash is in no agent's name.
+    """
+    if condition is None:
+        return ""
+    subject = "" if condition.code.endswith(".stuck") else f" {condition.subject}"
+    return f"/{condition.code}{subject}"[:255]
 
 
 def enter_rows(rows: list[dict[str, Any]]) -> None:

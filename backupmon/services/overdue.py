@@ -64,7 +64,7 @@ def withdraw_premature(scan: Scan) -> None:
         touched: dict[int, ExpectedBackupJob] = {}
         premature = list(db.session.scalars(query))
         lock_jobs(entry.expected_job_id for entry in premature)
-        forget_entries([entry.id for entry in premature])
+        forget_entries([entry.id for entry in premature], scan.now)
         for entry in premature:
             job = entry.job
             touched[job.id] = job

@@ -35,7 +35,7 @@ from backupmon.services.locking import ScanLock
 from backupmon.services.numbering import skip_used_numbers
 from backupmon.services.overdue import judge_overdue_jobs, resume_paused, withdraw_premature
 from backupmon.services.recovery import recover
-from backupmon.services.reminders import remind
+from backupmon.services.reminders import end_snoozes, remind
 from backupmon.services.roots import all_roots, open_roots
 from backupmon.services.verification import idle_entries, pending_groups, verify_pending
 from backupmon.storage.clock import filesystem_now
@@ -165,6 +165,7 @@ def _steps(scan: Scan, hand_over: HandOver | None) -> None:
     else:
         _give(scan, hand_over)
     judge_overdue_jobs(scan)
+    end_snoozes(scan)
     remind(scan)
     note_stuck(scan)
     _note_clocks(scan)

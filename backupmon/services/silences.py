@@ -8,7 +8,8 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import joinedload
 
-from backupmon.core.alert_policy import kind_of
+from backupmon.config import Settings
+from backupmon.core.alert_policy import TROUBLES, kind_of
 from backupmon.core.errors import RefusedError
 from backupmon.core.statuses import Status
 from backupmon.core.text import clean
@@ -19,6 +20,7 @@ from backupmon.models.columns import iso
 from backupmon.services.audit import Act, record_acts
 from backupmon.services.history import find_job
 from backupmon.services.job_state import lock_jobs
+from backupmon.services.reminders import tell_lasting
 
 _NOTE = 1000
 
@@ -55,8 +57,8 @@ def acknowledge_job(job_id: int, actor: str, now: datetime, note: str = "") -> A
     return _silence(job_id, actor, now, note)
 
 
-def end_silence(job_id: int, actor: str, now: datetime) -> int:
-    """Tell of a job's trouble again; gives how many silences that ended.
+def end_silence(settings: Settings, job_id: int, actor: str, now: datetime) -> int:
+    """Tell of a job's trouble again, at once if it lasts; gives how many silences that ended.
 
     Raises
     ------
@@ -67,6 +69,7 @@ def end_silence(job_id: int, actor: str, now: datetime) -> int:
     job = _locked(job_id)
     ended = _end(job, now)
     if ended:
+        tell_lasting(settings, [job], now)
         record_acts([Act("alerts.unsilence", "job", job.id, None, None)], actor, now)
     db.session.commit()
     return ended
@@ -136,8 +139,12 @@ def _end(job: ExpectedBackupJob, now: datetime) -> int:
 
 
 def _withdraw_unsent(job: ExpectedBackupJob, now: datetime) -> None:
-    """What nobody has been told yet is known now to the one who matters."""
+    """Trouble that somebody has not been told of yet is known now to the one who matters.
+
+    That it is over is still told to those who heard of it.
+    """
     unsent = (Alert.state == AlertState.WAITING.value) & Alert.message_id.is_(None)
+    trouble = Alert.kind.in_([kind.value for kind in TROUBLES])
     values = {
         "state": AlertState.WITHDRAWN.value,
         "note": "silenced by an operator",
@@ -145,7 +152,7 @@ def _withdraw_unsent(job: ExpectedBackupJob, now: datetime) -> None:
     }
     db.session.execute(
         update(Alert)
-        .where(Alert.job_id == job.id, unsent)
+        .where(Alert.job_id == job.id, unsent, trouble)
         .values(values)
         .execution_options(synchronize_session=False)
     )

@@ -1,11 +1,17 @@
-"""A mail server on loopback that keeps what arrives, and may be told to misbehave."""
+"""A mail server on loopback that keeps what arrives, and may be told to misbehave.
+
+It misbehaves once for each time that it is told to, so that a second try can be seen to fare well.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
+import threading
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -24,17 +30,51 @@ class Mailbox:
     refused: set[str] = field(default_factory=set)
     #: It takes the next mail, and hangs up before it says so.
     hangs_up: bool = False
+    #: How often it goes away when a mail is announced, at its recipient, or before its text.
+    goes_at_mail: int = 0
+    goes_at_recipient: int = 0
+    goes_at_data: int = 0
+    #: What it answers to every sender, or to the next mails.
+    sender_answer: str = ""
+    data_answers: list[str] = field(default_factory=list)
+    #: Mails it takes in one connection, before it says 421; 0 is any number.
+    most_in_a_connection: int = 0
+    #: Seconds that it takes for each mail.
+    takes: float = 0
+    connections: int = 0
     tls: list[bool] = field(default_factory=list)
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
         self, server: Any, session: Any, envelope: Any, address: str, options: Any
     ) -> str:
+        if self.goes_at_recipient:
+            self.goes_at_recipient -= 1
+            server.transport.abort()
         if address in self.refused:
             return "550 5.1.1 no such person here"
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
+    async def handle_MAIL(  # noqa: N802
+        self, server: Any, session: Any, envelope: Any, address: str, options: Any
+    ) -> str:
+        # A client that only tries its sender is let off: it would learn of it too soon.
+        if self.goes_at_mail and getattr(server, "was_tried", False):
+            self.goes_at_mail -= 1
+            server.transport.abort()
+        server.was_tried = True
+        if self.sender_answer:
+            return self.sender_answer
+        if self.most_in_a_connection and server.taken >= self.most_in_a_connection:
+            return "421 4.7.0 too many mails in one connection"
+        envelope.mail_from = address
+        return "250 OK"
+
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
+        if self.data_answers:
+            return self.data_answers.pop(0)
+        await asyncio.sleep(self.takes)
+        server.taken += 1
         mail = message_from_bytes(envelope.content, policy=policy.default)
         assert isinstance(mail, EmailMessage)
         self.arrived.append((envelope.rcpt_tos[0], mail))
@@ -67,20 +107,47 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+class _Server(SMTP):
+    """One connection."""
+
+    taken = 0
+
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802
+        box = self.event_handler
+        if box.goes_at_data:
+            box.goes_at_data -= 1
+            self.transport.abort()
+            return
+        await super().smtp_DATA(arg)
+
+
 class _Controller(Controller):
-    def __init__(self, box: Mailbox, **options: Any) -> None:
+    def __init__(self, box: Mailbox, encrypted: ssl.SSLContext | None, **options: Any) -> None:
         self._options = options
-        super().__init__(box, hostname="127.0.0.1", port=box.port)
+        super().__init__(box, hostname="127.0.0.1", port=box.port, ssl_context=encrypted)
 
     def factory(self) -> SMTP:
-        return SMTP(self.handler, hostname="mail.test", **self._options)
+        self.handler.connections += 1
+        with warnings.catch_warnings():
+            # It does not know that a connection is encrypted from the start.
+            warnings.simplefilter("ignore", UserWarning)
+            return _Server(self.handler, hostname="mail.test", **self._options)
 
 
 @contextmanager
 def running(
-    box: Mailbox, tls: ssl.SSLContext | None = None, login: tuple[str, str] | None = None
+    box: Mailbox,
+    tls: ssl.SSLContext | None = None,
+    login: tuple[str, str] | None = None,
+    encrypted: ssl.SSLContext | None = None,
 ) -> Iterator[Mailbox]:
-    """The server, up for as long as the block lasts."""
+    """The server, up for as long as the block lasts.
+
+    Parameters
+    ----------
+    tls, encrypted:
+        Its certificate, for STARTTLS or for a connection that is encrypted from the start.
+    """
     options: dict[str, Any] = {}
     if tls is not None:
         options = {"tls_context": tls, "require_starttls": True}
@@ -93,9 +160,31 @@ def running(
                 success=(data.login, data.password) == wanted
             ),
         }
-    controller = _Controller(box, **options)
+    controller = _Controller(box, encrypted, **options)
     controller.start()
+    # The controller has tried whether it answers.
+    box.connections = 0
     try:
         yield box
     finally:
         controller.stop()
+
+
+@contextmanager
+def stuttering(seconds: float) -> Iterator[int]:
+    """A server that greets letter by letter and comes to no end; gives its port."""
+    over = threading.Event()
+
+    def greet(listener: socket.socket) -> None:
+        talker, _ = listener.accept()
+        with talker, suppress(OSError):
+            talker.sendall(b"220-")
+            while not over.wait(seconds):
+                talker.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=greet, args=(listener,), daemon=True)
+        thread.start()
+        yield listener.getsockname()[1]
+        over.set()
+        thread.join()

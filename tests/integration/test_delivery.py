@@ -110,19 +110,29 @@ def test_a_server_that_is_down_for_six_scans_gets_one_mail_when_it_is_back(
     assert mailbox.take() == []
 
 
-def test_tries_are_spaced_by_the_scans_clock_and_at_most_an_hour_apart(world: World) -> None:
-    dead = World(world.app, with_mail(world.settings, free_port()))
+def tries(settings: Settings, world: World, hours: int) -> list[int]:
+    """The minutes between tries, where somebody delivers every five."""
     silent_site(world, 1)
-    tried = []
-    for minutes in range(0, 12 * 60, 5):
-        before = messages()[0].attempts if messages() else 0
-        moment = at(12, 31) + timedelta(minutes=minutes)
-        deliver_alerts(dead.settings, moment) if minutes else dead.scan(moment)
-        if messages()[0].attempts > before:
+    world.scan(at(12, 31), settings=settings)
+    tried, before = [0], messages()[0].attempts
+    for minutes in range(5, hours * 60, 5):
+        deliver_alerts(settings, at(12, 31) + timedelta(minutes=minutes))
+        attempts = messages()[0].attempts
+        if attempts > before:
             tried.append(minutes)
-    gaps = [b - a for a, b in pairwise(tried)]
-    assert gaps[:4] == [5, 10, 20, 40]
-    assert set(gaps[4:]) == {60}
+        before = attempts
+    return [b - a for a, b in pairwise(tried)]
+
+
+def test_a_refused_recipient_is_tried_at_most_an_hour_apart(world: World, mailbox: Mailbox) -> None:
+    mailbox.refused = {OPS}
+    assert tries(world.settings, world, 5) == [5, 10, 20, 40, 60, 60, 60]
+
+
+def test_a_dead_server_is_tried_with_every_scan(world: World) -> None:
+    gaps = tries(with_mail(world.settings, free_port()), world, 2)
+    assert gaps == [5, *[10] * 11]
+    assert world.settings.scanner_interval_minutes == 15
 
 
 def test_what_has_waited_for_more_than_three_days_is_never_sent(
@@ -365,3 +375,54 @@ def test_scans_end_well_whatever_becomes_of_the_mail(
     assert result.exit_code == 0
     assert states() == ["waiting"]
     assert "it cannot be written" in messages()[0].last_error
+
+
+def test_a_second_condition_of_the_server_does_not_wait_for_the_first(
+    world: World, mailbox: Mailbox
+) -> None:
+    markers = [world.settings.validated_root, world.settings.quarantine_root]
+    for minutes, root in zip((1, 10), markers, strict=True):
+        (root / ".backupmon").unlink()
+        world.scan(at(9, minutes))
+        (mail,) = mailbox.take()
+        assert "bears no mark" in mail["Subject"]
+    world.scan(at(9, 30))
+    assert mailbox.take() == []
+
+
+def test_a_false_alarm_is_taken_back_in_its_thread(world: World, mailbox: Mailbox) -> None:
+    job = world.job(notification_recipients="ann@x.org")
+    mailbox.refused = {"ann@x.org"}
+    # A trial of a time to come.
+    world.scan(at(12, 31))
+    (alarm,) = mailbox.take()
+    mailbox.refused = set()
+    world.scan(at(12, 10))
+    ((told, correction),) = mailbox.arrived
+    # Who was never told is told nothing.
+    assert told == OPS
+    assert correction["Subject"] == "Taken back: acme: shop not MISSING after all"
+    assert correction["In-Reply-To"] == alarm["Message-ID"]
+    assert "A false alarm is taken back" in text_of(correction)
+    assert "The backup due: 3 Mar 2031, 12:00" in text_of(correction)
+    mailbox.take()
+    # What comes in time after all is no recovery of anything.
+    world.site().deliver(at(12, 5), shop="1")
+    world.scan(at(12, 20))
+    assert world.statuses(job) == ["SUCCESS"]
+    assert mailbox.take() == []
+
+
+def test_a_false_alarm_that_may_have_arrived_is_taken_back_too(
+    world: World, mailbox: Mailbox
+) -> None:
+    world.job()
+    mailbox.hangs_up = True
+    world.scan(at(12, 31))
+    (alarm,) = mailbox.take()
+    world.scan(at(12, 10))
+    deliver_alerts(world.settings, at(12, 36))
+    (correction,) = mailbox.take()
+    assert correction["Subject"].startswith("Taken back: ")
+    assert states() == ["withdrawn", "sent"]
+    assert alarm["Message-ID"] != correction["Message-ID"]

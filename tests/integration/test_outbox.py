@@ -172,9 +172,12 @@ def test_what_was_told_too_early_stays_known_and_is_told_again_when_it_is_true(
     alert.state, alert.sent_at = "sent", at(12, 31)
     db.session.commit()
     world.scan(at(12, 10))
-    assert [(a.state, a.entry_id) for a in alerts()] == [("withdrawn", None)]
+    assert [(a.kind, a.state, a.entry_id) for a in alerts()] == [
+        ("problem", "withdrawn", None),
+        ("correction", "waiting", None),
+    ]
     world.scan(at(12, 32))
-    assert [a.state for a in alerts()] == ["withdrawn", "waiting"]
+    assert [a.kind for a in alerts()] == ["problem", "correction", "problem"]
 
 
 def test_a_dry_run_enters_nothing(world: World) -> None:
@@ -190,7 +193,11 @@ def test_trouble_of_the_server_and_its_end_are_told_once(world: World) -> None:
     for minutes in (1, 2):
         world.scan(at(9, minutes))
     (alert,) = alerts()
-    assert (alert.kind, alert.recipient, alert.agent_key) == ("server", OPS, "")
+    assert (alert.kind, alert.recipient, alert.agent_key) == (
+        "server",
+        OPS,
+        "/root.unmarked VALIDATED_ROOT",
+    )
     alert.state, alert.sent_at = "sent", at(9, 2)
     db.session.commit()
     marker.write_bytes(kept)

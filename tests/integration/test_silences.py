@@ -81,8 +81,8 @@ def test_what_is_well_cannot_be_acknowledged(world: World) -> None:
 def test_an_ended_silence_is_silent_no_more(world: World, mailbox: Mailbox) -> None:
     job = world.job()
     snooze_job(job, at(12, days=9), "ann", at(9))
-    assert end_silence(job, "ann", at(10)) == 1
-    assert end_silence(job, "ann", at(10)) == 0
+    assert end_silence(world.settings, job, "ann", at(10)) == 1
+    assert end_silence(world.settings, job, "ann", at(10)) == 0
     world.scan(at(12, 31))
     assert len(mailbox.take()) == 1
 
@@ -169,3 +169,109 @@ def test_without_a_mail_server_alerts_wait_and_the_list_says_so(world: World) ->
     nobody.scan(at(12, 31))
     told = world.app.test_cli_runner().invoke(args=["alerts", "list"]).output
     assert "1 wait: no mail server is set." in told
+
+
+def test_trouble_that_outlasts_a_snooze_is_told_once(world: World, mailbox: Mailbox) -> None:
+    job = world.job(schedule="0 12 * * 1", notification_recipients="ann@x.org")
+    mailbox.refused = {"ann@x.org"}
+    world.scan(at(12, 31))
+    assert len(mailbox.take()) == 1
+    snooze_job(job, at(9, days=2), "ann", at(13))
+    mailbox.refused = set()
+    world.scan(at(8, 45, days=2))
+    assert mailbox.take() == []
+    world.scan(at(9, 0, days=2))
+    # Both: who heard of it before, and who was not reached then.
+    assert sorted(address for address, _ in mailbox.arrived) == ["ann@x.org", OPS]
+    assert set(mailbox.subjects()) == {"1 problem: acme: shop still MISSING since 3 Mar"}
+    for minutes in (15, 30):
+        world.scan(at(9, minutes, days=2))
+    assert mailbox.take() == []
+    # And its end is told to both.
+    world.site().deliver(at(12, days=7), shop="1")
+    world.scan(at(12, 1, days=7))
+    assert mailbox.subjects() == ["Recovered: acme: shop"] * 2
+
+
+def test_trouble_that_is_over_when_a_snooze_ends_is_not_told(
+    world: World, mailbox: Mailbox
+) -> None:
+    job = world.job()
+    snooze_job(job, at(9, days=2), "ann", at(9))
+    world.scan(at(12, 31))
+    world.site().deliver(at(12, days=1), shop="1")
+    for days in (1, 2):
+        world.scan(at(12, 1, days=days))
+    assert mailbox.take() == []
+    assert list_silences(at(12, 2, days=2)) == []
+
+
+def test_a_verdict_at_the_end_of_a_snooze_is_told_and_nothing_beside_it(
+    world: World, mailbox: Mailbox
+) -> None:
+    job = world.job(alert_when="first_of_run")
+    world.scan(at(12, 31))
+    snooze_job(job, at(12, days=1), "ann", at(13))
+    mailbox.take()
+    # Of a run that was told already: it is the snooze's end that tells it again.
+    world.scan(at(12, 31, days=1))
+    assert mailbox.subjects() == ["1 problem: acme: shop still MISSING since 12:30"]
+    world.scan(at(12, 31, days=2))
+    assert mailbox.take() == []
+
+
+def test_known_trouble_that_becomes_another_is_told_though_its_run_was(
+    world: World, mailbox: Mailbox
+) -> None:
+    job = world.job(alert_when="first_of_run")
+    world.scan(at(12, 31))
+    acknowledge_job(job, "ann", at(13))
+    mailbox.take()
+    failed = section(b"x", "shop.sql.gz", BACKUP__status=False)
+    world.site().report(at(12, days=1), {"shop": failed})
+    world.scan(at(12, 1, days=1))
+    assert mailbox.subjects() == ["1 problem: acme: shop FAILED since 12:00"]
+
+
+def test_a_silence_that_somebody_ends_tells_what_lasts(world: World, mailbox: Mailbox) -> None:
+    job = world.job(schedule="0 12 * * 1")
+    snooze_job(job, at(12, days=9), "ann", at(9))
+    world.scan(at(12, 31))
+    assert mailbox.take() == []
+    end_silence(world.settings, job, "ann", at(13))
+    world.scan(at(13, 1))
+    assert mailbox.subjects() == ["1 problem: acme: shop still MISSING since 12:30"]
+
+
+def test_a_snooze_takes_back_trouble_from_those_who_have_not_heard_and_no_recovery(
+    world: World, mailbox: Mailbox
+) -> None:
+    job = world.job(notification_recipients="ann@x.org")
+    mailbox.refused = {"ann@x.org"}
+    world.scan(at(12, 31))
+    mailbox.take()
+    # One has heard of it, the other has not; and the good news has not gone out either.
+    nobody = world.with_settings(mail_server=None)
+    world.site().deliver(at(12, 40), shop="1")
+    nobody.scan(at(12, 45))
+    snooze_job(job, at(12, days=9), "ann", at(12, 50))
+    mailbox.refused = set()
+    world.scan(at(13, 31))
+    assert [address for address, _ in mailbox.arrived] == [OPS]
+    assert mailbox.subjects() == ["Recovered: acme: shop"]
+
+
+def test_a_snooze_keeps_what_one_has_heard_and_takes_back_what_another_has_not(
+    world: World, mailbox: Mailbox
+) -> None:
+    job = world.job(notification_recipients="ann@x.org")
+    mailbox.refused = {"ann@x.org"}
+    world.scan(at(12, 31))
+    mailbox.take()
+    snooze_job(job, at(12, days=9), "ann", at(12, 35))
+    assert sorted(states()) == ["sent", "withdrawn"]
+    mailbox.refused = set()
+    world.site().deliver(at(12, 40), shop="1")
+    world.scan(at(13, 31))
+    assert [address for address, _ in mailbox.arrived] == [OPS]
+    assert mailbox.subjects() == ["Recovered: acme: shop"]
