@@ -10,15 +10,16 @@ import click
 from backupmon.cli.edge import needs_database, print_json, settings
 from backupmon.cli.scan import Moment
 from backupmon.cli.tables import Column, print_table
+from backupmon.core.alert_policy import AlertKind
 from backupmon.core.errors import BackupmonError
 from backupmon.core.words import human_time
 from backupmon.models.alerts import Alert, AlertState
+from backupmon.services.alert_list import FAILING, Wanted, find_alerts
 from backupmon.services.alert_recipients import set_language
 from backupmon.services.alerts import (
     alert_dict,
     count_alerts,
     failing_messages,
-    list_alerts,
     send_trial,
 )
 from backupmon.services.delivery import deliver_alerts, retry_alerts
@@ -31,13 +32,21 @@ def alerts_group() -> None:
 
 
 @alerts_group.command("list")
-@click.option("--state", type=click.Choice([s.value for s in AlertState]), help="Only these.")
+@click.option(
+    "--state", type=click.Choice([FAILING, *(s.value for s in AlertState)]), help="Only these."
+)
+@click.option("--kind", type=click.Choice([k.value for k in AlertKind]), help="Only these.")
+@click.option("--recipient", default="", help="Only to addresses with this in them.")
+@click.option("--agent", default="", help="Only of this agent.")
 @click.option("--limit", type=click.IntRange(1, 10_000), default=50, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print an array.")
 @needs_database
-def list_command(state: str | None, limit: int, as_json: bool) -> None:
+def list_command(
+    state: str | None, kind: str | None, recipient: str, agent: str, limit: int, as_json: bool
+) -> None:
     """List alerts, the newest first, and what fails."""
-    alerts = list_alerts(state, limit)
+    wanted = Wanted(state or "", kind or "", recipient, agent)
+    alerts = find_alerts(wanted, size=limit).alerts
     if as_json:
         print_json([alert_dict(alert) for alert in alerts])
         return
@@ -93,7 +102,7 @@ def _tell_trouble() -> None:
 @needs_database
 def retry_command(addresses: tuple[str, ...]) -> None:
     """Try at once what waits for its next try; without ADDRESS, for everybody."""
-    found = retry_alerts(addresses)
+    found = retry_alerts(_actor(), datetime.now(UTC), addresses)
     result = deliver_alerts(settings(), datetime.now(UTC))
     click.echo(f"{found} waited for another try; {result.sent} sent, {result.refused} refused.")
     if result.error is not None:
@@ -105,7 +114,7 @@ def retry_command(addresses: tuple[str, ...]) -> None:
 @needs_database
 def test_command(address: str) -> None:
     """Send a mail to ADDRESS, to see whether mails arrive."""
-    sent_to = send_trial(settings(), address)
+    sent_to = send_trial(settings(), address, _actor(), datetime.now(UTC))
     click.echo(f"The mail server took a mail to {sent_to}.")
 
 

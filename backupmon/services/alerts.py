@@ -3,38 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import joinedload
 
 from backupmon.config import Settings
 from backupmon.core.errors import RefusedError
 from backupmon.core.job_fields import address as read_address
-from backupmon.extensions import db
+from backupmon.extensions import begin_write, db
 from backupmon.models import Alert, AlertMessage, AlertState, MessageState
 from backupmon.models.columns import iso
+from backupmon.queue import answering, enqueue_delivery
+from backupmon.services.audit import Act, record_acts
+from backupmon.services.background import queue_of
+from backupmon.services.delivery import retry_alerts
 from backupmon.services.mail_server import mail_server
 from backupmon.services.mails import compose_trial
 
 #: Somebody waits for the answer.
 _TRIAL_TIMEOUT = 10
-
-
-def list_alerts(state: str | None = None, limit: int = 100) -> Sequence[Alert]:
-    """The newest alerts, with what they are about and their messages.
-
-    Parameters
-    ----------
-    state:
-        Only those of one `AlertState`.
-    """
-    query = select(Alert).options(
-        joinedload(Alert.job), joinedload(Alert.condition), joinedload(Alert.message)
-    )
-    if state is not None:
-        query = query.where(Alert.state == state)
-    return db.session.scalars(query.order_by(Alert.id.desc()).limit(limit)).all()
 
 
 def failing_messages() -> Sequence[AlertMessage]:
@@ -73,7 +61,21 @@ def alert_dict(alert: Alert) -> dict[str, Any]:
     }
 
 
-def send_trial(settings: Settings, address: str) -> str:
+def try_again(settings: Settings, actor: str, now: datetime, message_id: int | None = None) -> int:
+    """Ask the background to try at once what waits for its next try; gives how many mails.
+
+    Raises
+    ------
+    QueueDownError
+        When there is nobody to ask: they go out with the next scan.
+    """
+    found = retry_alerts(actor, now, message_id=message_id)
+    with answering():
+        enqueue_delivery(queue_of(settings), None)
+    return found
+
+
+def send_trial(settings: Settings, address: str, actor: str, now: datetime) -> str:
     """Send a mail that says that mails arrive, at once; gives the address as it was read.
 
     Raises
@@ -89,6 +91,10 @@ def send_trial(settings: Settings, address: str) -> str:
             "no mail server is set, so alerts wait", "set BACKUPMON_MAIL_SERVER, and try again"
         )
     mail = compose_trial(settings, recipient)
-    with mail_server(settings, _TRIAL_TIMEOUT) as server:
+    begin_write()
+    # Before it goes, since it may go and be lost.
+    record_acts([Act("alerts.test", "mail", 0, None, {"to": recipient})], actor, now)
+    db.session.commit()
+    with mail_server(settings, _TRIAL_TIMEOUT, longest=3 * _TRIAL_TIMEOUT) as server:
         server.deliver(mail)
     return recipient

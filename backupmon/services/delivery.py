@@ -39,6 +39,7 @@ from backupmon.models import (
     ExpectedBackupJob,
     MessageState,
 )
+from backupmon.services.audit import Act, record_acts
 from backupmon.services.conditions import (
     MAIL_DOWN,
     SeenBy,
@@ -68,7 +69,8 @@ LEASE_FOR = timedelta(minutes=10)
 LONGEST_RUN = timedelta(minutes=5)
 #: Any number but those of other locks will do ("mail" in ASCII).
 _ALONE = 0x6D61696C
-_UNSENT = (MessageState.OPEN.value, MessageState.HANDED_OVER.value)
+#: The states of messages that are still to be sent.
+UNSENT = (MessageState.OPEN.value, MessageState.HANDED_OVER.value)
 _WAITING = AlertState.WAITING.value
 _SUBJECT = "mail"
 
@@ -261,7 +263,7 @@ def _next_try_in_outage(now: datetime) -> datetime | None:
     if open_condition(MAIL_DOWN, _SUBJECT) is None:
         return None
     times = db.session.scalars(
-        select(AlertMessage.next_try_at).where(AlertMessage.state.in_(_UNSENT))
+        select(AlertMessage.next_try_at).where(AlertMessage.state.in_(UNSENT))
     )
     return min((moment for moment in times if moment and not may_try(moment, now)), default=None)
 
@@ -295,7 +297,7 @@ def _told_lately(now: datetime) -> dict[tuple[str, str, str], datetime]:
 def _is_any_due(now: datetime) -> bool:
     db.session.flush()
     times = db.session.scalars(
-        select(AlertMessage.next_try_at).where(AlertMessage.state.in_(_UNSENT))
+        select(AlertMessage.next_try_at).where(AlertMessage.state.in_(UNSENT))
     )
     return any(may_try(moment, now) for moment in times)
 
@@ -318,7 +320,7 @@ def _take(run: _Run) -> AlertMessage | None:
     clock, me = database_now(), this_process()
     query = (
         select(AlertMessage)
-        .where(AlertMessage.state.in_(_UNSENT), AlertMessage.id.not_in(run.tried))
+        .where(AlertMessage.state.in_(UNSENT), AlertMessage.id.not_in(run.tried))
         # What was tried last comes last: no mail that a server dies of holds up the others.
         .order_by(
             AlertMessage.last_tried_at.is_not(None), AlertMessage.last_tried_at, AlertMessage.id
@@ -419,7 +421,7 @@ def _put_off(settings: Settings, now: datetime, error: BackupmonError) -> None:
     begin_write(alone=_ALONE)
     interval = timedelta(minutes=settings.scanner_interval_minutes)
     clock, me = database_now(), this_process()
-    query = select(AlertMessage).where(AlertMessage.state.in_(_UNSENT))
+    query = select(AlertMessage).where(AlertMessage.state.in_(UNSENT))
     for message in db.session.scalars(query.execution_options(populate_existing=True)):
         if may_try(message.next_try_at, now) and is_void(message, me, clock):
             _try_again(message, now, error.message, interval)
@@ -431,27 +433,35 @@ def _note_up(settings: Settings) -> bool:
     if not end_condition(settings, MAIL_DOWN, _SUBJECT):
         return False
     begin_write(alone=_ALONE)
-    _run(update(AlertMessage).where(AlertMessage.state.in_(_UNSENT)).values(next_try_at=None))
+    _run(update(AlertMessage).where(AlertMessage.state.in_(UNSENT)).values(next_try_at=None))
     db.session.commit()
     return True
 
 
-def retry_alerts(recipients: Iterable[str] = ()) -> int:
+def retry_alerts(
+    actor: str, moment: datetime, recipients: Iterable[str] = (), message_id: int | None = None
+) -> int:
     """Let messages that wait for their next try be due at once; gives how many there are.
 
     Parameters
     ----------
-    recipients:
-        Whose; none means everybody's.
+    moment:
+        Of the act, for the audit log.
+    recipients, message_id:
+        Whose, or which one; none means everybody's.
     """
     begin_write(alone=_ALONE)
-    query = select(AlertMessage).where(AlertMessage.state.in_(_UNSENT))
+    query = select(AlertMessage).where(AlertMessage.state.in_(UNSENT))
     keys = [address.lower() for address in recipients]
     if keys:
         query = query.where(AlertMessage.recipient_key.in_(keys))
+    if message_id is not None:
+        query = query.where(AlertMessage.id == message_id)
     found = db.session.scalars(query).all()
     for message in found:
         message.next_try_at = None
+    acts = [Act("alerts.retry", "alert_message", m.id, None, {"to": m.recipient}) for m in found]
+    record_acts(acts, actor, moment)
     db.session.commit()
     return len(found)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from flask_babel import format_datetime, gettext, lazy_gettext, ngettext, pgettext, to_user_timezone
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import joinedload
 
 from backupmon.core.alert_policy import AlertKind, urgency
@@ -93,11 +93,11 @@ class Reading:
     copies: dict[int, StoredBackup]
 
 
-def read_alerts(message_id: int) -> Reading:
-    """The alerts of a message with all that they are about, in three queries."""
+def read_alerts(which: ColumnElement[bool]) -> Reading:
+    """Alerts, such as those of a message, with all that they are about, in three queries."""
     query = (
         select(Alert)
-        .where(Alert.message_id == message_id)
+        .where(which)
         .options(joinedload(Alert.entry), joinedload(Alert.job), joinedload(Alert.condition))
         .order_by(Alert.id)
         .execution_options(populate_existing=True)

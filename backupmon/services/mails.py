@@ -20,7 +20,7 @@ from backupmon.core.alert_policy import AlertKind
 from backupmon.core.text import one_line
 from backupmon.extensions import db
 from backupmon.models import Alert, AlertMessage, AlertRecipient, MessageState
-from backupmon.services.letters import Paragraph, colon, paragraphs, read_alerts
+from backupmon.services.letters import Paragraph, Reading, colon, paragraphs, read_alerts
 
 #: Nothing on the way need understand more than ASCII.
 _POLICY = policy.SMTP.clone(cte_type="7bit")
@@ -61,9 +61,15 @@ def compose(settings: Settings, message: AlertMessage, now: datetime) -> Message
     now:
         The scan's moment, by which ages are told.
     """
-    reading = read_alerts(message.id)
+    mail = write(settings, message.recipient, read_alerts(Alert.message_id == message.id), now)
+    mail.date, mail.msgId = message.created_at.timestamp(), message.header_id
+    return mail
+
+
+def write(settings: Settings, recipient: str, reading: Reading, now: datetime) -> Mail:
+    """What somebody is told of alerts; it has neither date nor Message-ID yet."""
     answered = _answered(reading.alerts)
-    language = language_of(settings, message.recipient_key)
+    language = language_of(settings, recipient.lower())
     with force_locale(language):
         said = paragraphs(reading, now, settings.base_url)
         subject = subject_of(said)
@@ -76,16 +82,13 @@ def compose(settings: Settings, message: AlertMessage, now: datetime) -> Message
             "zone": str(get_timezone()),
             "colon": colon(),
         }
-        mail = Mail(
+        return Mail(
             subject=subject,
-            recipients=[message.recipient],
+            recipients=[recipient],
             body=render_template("emails/alerts.txt", **values),
             html=render_template("emails/alerts.html", **values),
-            date=message.created_at.timestamp(),
             extra_headers=_headers(answered),
         )
-    mail.msgId = message.header_id
-    return mail
 
 
 def compose_trial(settings: Settings, recipient: str) -> Message:
@@ -188,7 +191,7 @@ def _answered(alerts: Sequence[Alert]) -> list[str]:
             Alert.job_id.in_(jobs) | Alert.condition_id.in_(conditions),
             # Handed over, it may have arrived; withdrawn, it may have been told before.
             AlertMessage.state.in_((MessageState.SENT.value, MessageState.HANDED_OVER.value)),
-            AlertMessage.id != mine[0].message_id,
+            AlertMessage.id != (mine[0].message_id or 0),
         )
         .group_by(AlertMessage.id, AlertMessage.header_id)
         .order_by(AlertMessage.id.desc())

@@ -89,6 +89,16 @@ def list_silences(now: datetime) -> Sequence[AlertSilence]:
     return db.session.scalars(query).all()
 
 
+def silence_in_force(job_id: int, now: datetime) -> AlertSilence | None:
+    """What keeps a job silent at `now`."""
+    query = select(AlertSilence).where(
+        AlertSilence.job_id == job_id,
+        AlertSilence.ended_at.is_(None),
+        AlertSilence.until.is_(None) | (AlertSilence.until > now),
+    )
+    return db.session.scalars(query.order_by(AlertSilence.id.desc())).first()
+
+
 def _silence(
     job_id: int, actor: str, now: datetime, note: str, until: datetime | None = None
 ) -> AlertSilence:

@@ -1,0 +1,103 @@
+"""Mails to be looked at: as they were sent, or as they will be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+
+from backupmon.config import Settings
+from backupmon.core.errors import NotFoundError
+from backupmon.extensions import db
+from backupmon.models import MAIL, Alert, AlertMessage, AlertState, MessageState
+from backupmon.services.letters import Reading, read_alerts
+from backupmon.services.mails import write
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """A mail as it reads.
+
+    Parameters
+    ----------
+    message:
+        None where none has been begun.
+    subject:
+        As it was sent, where it was.
+    says_something:
+        Whether anything of what it was to say is left.
+    """
+
+    recipient: str
+    message: AlertMessage | None
+    subject: str
+    text: str
+    html: str
+    says_something: bool
+
+
+def preview_message(settings: Settings, message_id: int, now: datetime) -> Preview:
+    """The mail of that number. What was sent is written anew, from what is known by now.
+
+    Raises
+    ------
+    NotFoundError
+    """
+    message = db.session.get(AlertMessage, message_id)
+    if message is None or message.destination != MAIL:
+        raise NotFoundError(f"there is no mail {message_id}")
+    if message.state == MessageState.OPEN.value:
+        return _preview(settings, message.recipient, _waiting_for(message.recipient), message, now)
+    moment = message.sent_at or now
+    reading = read_alerts(Alert.message_id == message.id)
+    return _preview(settings, message.recipient, reading, message, moment)
+
+
+def preview_waiting(settings: Settings, recipient: str, now: datetime) -> Preview:
+    """The mail that somebody would get now.
+
+    Raises
+    ------
+    NotFoundError
+        When nothing waits for them.
+    """
+    reading = _waiting_for(recipient)
+    if not reading.alerts:
+        raise NotFoundError(f"nothing waits to be told to {recipient}")
+    query = select(AlertMessage).where(
+        AlertMessage.recipient_key == recipient.lower(),
+        AlertMessage.destination == MAIL,
+        AlertMessage.state == MessageState.OPEN.value,
+        AlertMessage.is_digest.is_(False),
+    )
+    message = db.session.scalars(query.order_by(AlertMessage.id)).first()
+    return _preview(settings, reading.alerts[0].recipient, reading, message, now)
+
+
+def _waiting_for(recipient: str) -> Reading:
+    return read_alerts(
+        (Alert.recipient_key == recipient.lower())
+        & (Alert.destination == MAIL)
+        & (Alert.state == AlertState.WAITING.value)
+        & Alert.message_id.is_(None)
+    )
+
+
+def _preview(
+    settings: Settings,
+    recipient: str,
+    reading: Reading,
+    message: AlertMessage | None,
+    now: datetime,
+) -> Preview:
+    mail = write(settings, recipient, reading, now)
+    subject = (message.subject if message is not None else "") or str(mail.subject)
+    return Preview(
+        recipient,
+        message,
+        subject,
+        str(mail.body or ""),
+        str(mail.html or ""),
+        bool(reading.alerts),
+    )
