@@ -30,6 +30,7 @@ from backupmon.core.alert_timing import (
     retry_in_outage,
 )
 from backupmon.core.errors import BackupmonError
+from backupmon.core.words import to_translate
 from backupmon.extensions import begin_write, db
 from backupmon.models import (
     MAIL,
@@ -210,7 +211,7 @@ def _tidy(now: datetime) -> None:
         ExpectedBackupJob.is_active.is_(False) | ExpectedBackupJob.deleted_at.is_not(None)
     )
     free = waiting & Alert.message_id.is_(None)
-    paused = {"state": AlertState.WITHDRAWN.value, "note": "the job is paused"}
+    paused = {"state": AlertState.WITHDRAWN.value, "note": to_translate("the job is paused")}
     _run(update(Alert).where(free, Alert.job_id.in_(silent)).values(paused))
     old = Alert.raised_at < now - EXPIRES_AFTER
     _run(update(Alert).where(waiting, old).values(state=AlertState.EXPIRED.value))

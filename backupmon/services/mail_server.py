@@ -16,7 +16,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from flask import current_app
 from flask_mail import BadHeaderError, Connection, Mail, Message, sanitize_address
 
 from backupmon.config import Settings
@@ -230,8 +229,6 @@ def mail_server(
     MailServerError
     """
     mail: Any = Mail().init_mail(_config(settings), debug=False, testing=False)
-    # Where Flask-Mail's messages look for their sender.
-    current_app.extensions["mail"] = mail
     connection = _Connection(mail, timeout, longest)
     try:
         connection.__enter__()

@@ -21,6 +21,7 @@ from backupmon.core.text import one_line
 from backupmon.extensions import db
 from backupmon.models import Alert, AlertMessage, AlertRecipient, MessageState
 from backupmon.services.letters import Paragraph, Reading, colon, paragraphs, read_alerts
+from backupmon.services.mail_server import sender_of
 
 #: Nothing on the way need understand more than ASCII.
 _POLICY = policy.SMTP.clone(cte_type="7bit")
@@ -84,6 +85,7 @@ def write(settings: Settings, recipient: str, reading: Reading, now: datetime) -
         }
         return Mail(
             subject=subject,
+            sender=sender_of(settings),
             recipients=[recipient],
             body=render_template("emails/alerts.txt", **values),
             html=render_template("emails/alerts.html", **values),
@@ -97,6 +99,7 @@ def compose_trial(settings: Settings, recipient: str) -> Message:
         subject = gettext("backupmon: this mail arrived")
         return Mail(
             subject=subject,
+            sender=sender_of(settings),
             recipients=[recipient],
             body=gettext("Alerts of backups will reach you at this address.") + "\n",
             extra_headers=_headers([]),

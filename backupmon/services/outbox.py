@@ -29,6 +29,7 @@ from backupmon.core.alert_policy import (
 )
 from backupmon.core.job_fields import split_recipients
 from backupmon.core.statuses import Status
+from backupmon.core.words import to_translate
 from backupmon.extensions import db
 from backupmon.models import (
     Alert,
@@ -43,7 +44,7 @@ log = structlog.get_logger()
 
 _TROUBLES = [kind.value for kind in TROUBLES]
 _BATCH = 500
-_OVER = "over before it was told"
+_OVER = to_translate("over before it was told")
 
 
 @dataclass(slots=True)
@@ -110,7 +111,7 @@ def forget_entries(entry_ids: Sequence[int], now: datetime) -> None:
         unsent = Alert.sent_at.is_(None) & Alert.message_id.is_(None)
         _run(delete(Alert).where(mine, unsent))
         _correct(db.session.scalars(select(Alert).where(mine).order_by(Alert.id)).all(), now)
-        note = "the deadline turned out to lie ahead"
+        note = to_translate("the deadline turned out to lie ahead")
         withdrawn = {"state": AlertState.WITHDRAWN.value, "note": note, "entry_id": None}
         _run(update(Alert).where(mine).values(withdrawn | {"answered_at": now}))
 

@@ -49,9 +49,8 @@ def preview_message(settings: Settings, message_id: int, now: datetime) -> Previ
         raise NotFoundError(f"there is no mail {message_id}")
     if message.state == MessageState.OPEN.value:
         return _preview(settings, message.recipient, _waiting_for(message.recipient), message, now)
-    moment = message.sent_at or now
     reading = read_alerts(Alert.message_id == message.id)
-    return _preview(settings, message.recipient, reading, message, moment)
+    return _preview(settings, message.recipient, reading, message, now)
 
 
 def preview_waiting(settings: Settings, recipient: str, now: datetime) -> Preview:

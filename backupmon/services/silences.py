@@ -13,7 +13,7 @@ from backupmon.core.alert_policy import TROUBLES, kind_of
 from backupmon.core.errors import RefusedError
 from backupmon.core.statuses import Status
 from backupmon.core.text import clean
-from backupmon.core.words import human_time
+from backupmon.core.words import human_time, to_translate
 from backupmon.extensions import begin_write, db
 from backupmon.models import Alert, AlertSilence, AlertState, ExpectedBackupJob
 from backupmon.models.columns import iso
@@ -157,7 +157,7 @@ def _withdraw_unsent(job: ExpectedBackupJob, now: datetime) -> None:
     trouble = Alert.kind.in_([kind.value for kind in TROUBLES])
     values = {
         "state": AlertState.WITHDRAWN.value,
-        "note": "silenced by an operator",
+        "note": to_translate("silenced by an operator"),
         "answered_at": now,
     }
     db.session.execute(

@@ -12,6 +12,7 @@ from backupmon.web.account import bp as account
 from backupmon.web.admin_audit import bp as admin_audit
 from backupmon.web.admin_tokens import bp as admin_tokens
 from backupmon.web.admin_users import bp as admin_users
+from backupmon.web.alerts import bp as alerts
 from backupmon.web.assets import SCRIPT, STYLE
 from backupmon.web.assets import bp as assets
 from backupmon.web.dashboard import bp as dashboard
@@ -22,6 +23,7 @@ from backupmon.web.health import bp as health
 from backupmon.web.job_actions import bp as job_actions
 from backupmon.web.job_forms import bp as job_forms
 from backupmon.web.job_page import bp as job
+from backupmon.web.job_silences import bp as job_silences
 from backupmon.web.languages import bp as languages
 from backupmon.web.navigation import places
 from backupmon.web.next_page import this_page
@@ -36,8 +38,8 @@ from backupmon.web.themes import bp as themes_bp
 from backupmon.web.themes import theme, themes
 
 BLUEPRINTS = (
-    *(assets, dashboard, health, job, job_actions, job_forms, languages, themes_bp),
-    *(quarantine, quarantine_actions, system),
+    *(assets, dashboard, health, job, job_actions, job_forms, job_silences, languages, themes_bp),
+    *(alerts, quarantine, quarantine_actions, system),
     *(door, account, admin_users, admin_tokens, admin_audit),
     *(discoveries, reports),
 )

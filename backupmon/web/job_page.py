@@ -12,6 +12,7 @@ from backupmon.core.findings import Finding
 from backupmon.core.statuses import Status
 from backupmon.language.filters import now
 from backupmon.services.job_story import find_entry, load_history, load_story
+from backupmon.services.silences import silence_in_force
 from backupmon.web.access import needs
 from backupmon.web.charts.line import Point, line_chart
 from backupmon.web.charts.scale import byte_ticks, second_ticks
@@ -70,6 +71,7 @@ def told_of(job_id: int) -> dict[str, Any]:
         "job": found.job,
         "row": found.row,
         "history": history,
+        "silence": silence_in_force(job_id, now()),
         "status": status,
         "statuses": [one.value for one in Status],
         "calendar": calendar_of(found.cycles, found.job.timezone, now()),

@@ -53,6 +53,7 @@ PLACES = (
     Place("reports.index", _l("Reports")),
     Place("discoveries.index", _l("Discoveries"), count=count_discoveries),
     Place("quarantine.index", _l("Quarantine"), count=count_quarantined),
+    Place("alerts.index", _l("Alerts")),
     Place("system.index", _l("System")),
     Place("admin_users.index", _l("Users"), Role.ADMIN),
     Place("admin_tokens.index", _l("API tokens"), Role.ADMIN),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -13,6 +14,7 @@ from sqlalchemy import func, select
 from backupmon.extensions import db
 from backupmon.models import AgentReport
 from backupmon.services.discoveries import list_discoveries
+from backupmon.services.silences import snooze_job
 from tests.browser.conftest import unfold_all
 from tests.integration.conftest import World, at
 from tests.integration.site import dump_of, section
@@ -20,6 +22,7 @@ from tests.integration.site import dump_of, section
 Open = Callable[..., Page]
 PHONE = {"width": 360, "height": 800}
 LONG = "a_database_with_a_very_long_name_that_nobody_would_choose_but_somebody_has_chosen_2026"
+SOMEBODY = f"{LONG[:60]}@{LONG[:50].replace('_', '-')}.example.org"
 
 
 @pytest.fixture
@@ -27,7 +30,7 @@ def paths(world: World) -> dict[str, str]:
     """Pages with something on them: long names, trouble, a history."""
     world.job("shop", neighborhood="Akwa")
     job = world.job(LONG, city="Llanfairpwllgwyngyllgogerychwyrndrobwll", company_name="W" * 80)
-    world.job("coming", schedule="0 14 * * *")
+    world.job("coming", schedule="0 14 * * *", notification_recipients=SOMEBODY)
     site = world.site()
     for day in range(3):
         site.deliver(at(11, 50, days=day), shop=f"night {day}", **{LONG: f"night {day}"})
@@ -38,6 +41,7 @@ def paths(world: World) -> dict[str, str]:
     world.scan(at(13, days=3))
     entry = world.entries(job)[-1]
     invalid, chosen = intake_of(world, data)
+    snooze_job(job, datetime.now(UTC) + timedelta(days=2), f"user:{LONG}", datetime.now(UTC), LONG)
     return {
         "board": "/",
         "job": f"/jobs/{job}",
@@ -52,6 +56,8 @@ def paths(world: World) -> dict[str, str]:
         "discoveries": "/discoveries",
         "review": f"/discoveries/adopt?{chosen}",
         "adopting": f"/jobs/new?agent=nova&database={LONG}",
+        "alerts": "/alerts",
+        "mail": f"/alerts/mail?to={SOMEBODY}",
     }
 
 
@@ -67,10 +73,11 @@ def intake_of(world: World, data: bytes) -> tuple[int, str]:
     return invalid, "&".join(f"id={one.id}" for one in list_discoveries())
 
 
-NAMES = ["board", "job", "entry", "quarantine", "kept", "system"]
-PAGES = pytest.mark.parametrize("name", NAMES)
-#: Looked at one after the other, since their set-up is dear.
-INTAKE = ("reports", "report", "invalid", "discoveries", "review", "adopting")
+#: Visited one after the other: to set up what is on them takes longer than to look.
+PAGES = (
+    *("board", "job", "entry", "quarantine", "kept", "system", "alerts", "mail"),
+    *("reports", "report", "invalid", "discoveries", "review", "adopting"),
+)
 
 
 def violations(page: Page) -> list[tuple[str, list[str]]]:
@@ -83,15 +90,16 @@ def scrolls_sideways(page: Page) -> bool:
     return bool(page.evaluate("document.documentElement.scrollWidth > innerWidth"))
 
 
-@PAGES
 @pytest.mark.parametrize("locale", ["en-GB", "fr-FR"])
 def test_nothing_scrolls_sideways_on_a_phone(
-    open_page: Open, paths: dict[str, str], name: str, locale: str
+    open_page: Open, paths: dict[str, str], locale: str
 ) -> None:
-    page = open_page(paths[name], viewport=PHONE, locale=locale)
-    assert not scrolls_sideways(page)
-    unfold_all(page)
-    assert not scrolls_sideways(page)
+    page = open_page(viewport=PHONE, locale=locale)
+    for name in PAGES:
+        page.goto(paths[name])
+        assert not scrolls_sideways(page), name
+        unfold_all(page)
+        assert not scrolls_sideways(page), name
 
 
 def test_the_page_for_beginners_fits_on_a_phone(world: World, open_page: Open) -> None:
@@ -134,22 +142,6 @@ def test_without_scripts_everything_works_by_links_and_forms(
     expect(page.locator("h1")).to_contain_text("Backup due")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_reports_and_discoveries_are_for_everybody(
-    open_page: Open, paths: dict[str, str], scheme: str
-) -> None:
-    locale = "fr-FR" if scheme == "dark" else "en-GB"
-    phone = open_page("/health", viewport=PHONE, locale=locale)
-    page = open_page("/health", color_scheme=scheme)
-    for name in INTAKE:
-        phone.goto(paths[name])
-        unfold_all(phone)
-        assert not scrolls_sideways(phone), name
-        page.goto(paths[name])
-        unfold_all(page)
-        assert violations(page) == [], name
-
-
 def test_without_scripts_discoveries_are_adopted_and_ignored(
     open_page: Open, paths: dict[str, str]
 ) -> None:
@@ -181,15 +173,29 @@ def test_the_keyboard_reaches_the_content_first(open_page: Open, paths: dict[str
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", [*NAMES, "lost"])
-def test_axe_finds_nothing(open_page: Open, paths: dict[str, str], name: str, scheme: str) -> None:
-    page = open_page(paths[name], color_scheme=scheme)
-    unfold_all(page)
-    assert violations(page) == []
+def test_axe_finds_nothing(open_page: Open, paths: dict[str, str], scheme: str) -> None:
+    page = open_page(color_scheme=scheme)
+    for name in (*PAGES, "lost"):
+        page.goto(paths[name])
+        unfold_all(page)
+        assert violations(page) == [], name
 
 
 def test_axe_finds_nothing_on_the_page_for_beginners(world: World, open_page: Open) -> None:
     assert violations(open_page("/")) == []
+
+
+def test_a_mail_is_shown_in_a_frame_that_may_do_nothing(
+    open_page: Open, paths: dict[str, str]
+) -> None:
+    page = open_page(paths["mail"], java_script_enabled=False)
+    frame = page.frame_locator("iframe.mail")
+    expect(frame.locator("h1")).to_have_text("1 problem")
+    expect(frame.get_by_text("coming: MISSING")).to_be_visible()
+    page.get_by_role("link", name="Alerts").first.click()
+    page.get_by_label("To", exact=True).fill("else")
+    page.get_by_role("button", name="Filter").click()
+    expect(page.get_by_text("No alert fits.")).to_be_visible()
 
 
 def test_a_viewers_page_shows_no_button_that_changes_anything(

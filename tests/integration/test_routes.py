@@ -90,6 +90,17 @@ TABLE = {
     "GET /system/conditions": only("viewer", 200),
     "POST /system/scan": only("operator", 302),
     "POST /system/doctor": only("operator", 200),
+    "POST /jobs/<int:job_id>/snooze": only("operator", 404),
+    "POST /jobs/<int:job_id>/acknowledge": only("operator", 404),
+    "POST /jobs/<int:job_id>/unsilence": only("operator", 404),
+    "GET /alerts": only("viewer", 200),
+    "GET /alerts/mail": only("viewer", 404),
+    "GET /alerts/mail/html": only("viewer", 404),
+    "GET /alerts/messages/<int:message_id>": only("viewer", 404),
+    "GET /alerts/messages/<int:message_id>/html": only("viewer", 404),
+    "POST /alerts/retry": only("operator", 302),
+    "POST /alerts/messages/<int:message_id>/retry": only("operator", 302),
+    "POST /alerts/test": only("operator", 422),
 }
 #: What stands in an address for each of its variables.
 #: User 1 is there, and is no reader of this test.
@@ -105,6 +116,7 @@ EXAMPLES = {
     "int:entry_id": "99",
     "int:report_id": "99",
     "int:discovery_id": "99",
+    "int:message_id": "99",
 }
 
 
