@@ -31,7 +31,7 @@ _FOR_A_MAIL = 6
 #: However slowly a server answers, letter by letter: then it is hung up on.
 LONGEST_CONNECTION = 480
 _LONGEST_ERROR = 500
-#: "Service not available, closing channel", and an answer that is none.
+#: "Service not available, closing channel", and an answer that cannot be read.
 _GONE = (421, -1)
 #: "Message size exceeds fixed maximum": a fault of the mail, though its sender is refused.
 _TOO_LARGE = 552
@@ -76,8 +76,11 @@ class _Doubting(smtplib.SMTP):
         if self.in_doubt and self.sock is not None and self.timeout:
             self.sock.settimeout(_FOR_A_MAIL * self.timeout)
         answer = super().getreply()
-        if answer[0] != -1:
-            self.in_doubt = False
+        if self.in_doubt and answer[0] == -1:
+            # Nobody knows what it says, and its parent would go on as if it said no.
+            self.close()
+            raise smtplib.SMTPServerDisconnected("the answer to the mail cannot be read")
+        self.in_doubt = False
         if self.sock is not None:
             self.sock.settimeout(self.timeout)
         return answer

@@ -8,6 +8,7 @@ from backupmon.config import Settings
 from tests.integration.conftest import World, at
 from tests.integration.doctoring import doctor, other_app
 from tests.integration.mailbox import Mailbox, free_port, running
+from tests.integration.test_delivery import with_mail
 
 
 def told_with(settings: Settings, **changes: Any) -> Any:
@@ -35,6 +36,15 @@ def test_a_server_that_answers_is_good_and_gets_no_mail(world: World) -> None:
         )
     assert {"mail server", "recipients", "alerts"} <= told.names("good")
     assert box.arrived == []
+
+
+def test_a_recipient_that_is_refused_is_named(world: World) -> None:
+    world.job(notification_recipients="gone@example.org")
+    with running(Mailbox(free_port(), refused={"gone@example.org"})) as box:
+        world.scan(at(13), settings=with_mail(world.settings, box.port))
+        told = told_with(world.settings, mail_server="127.0.0.1", mail_port=box.port)
+    assert "mail server" in told.names("good")
+    assert "gone@example.org: 550 5.1.1 no such person" in told.words("alerts")
 
 
 def test_a_server_that_does_not_listen_is_bad(world: World) -> None:

@@ -125,6 +125,18 @@ def test_one_mail_that_it_dies_of_holds_up_no_other(world: World, mailbox: Mailb
     assert [str(mail["Message-ID"]) == first for mail in mailbox.take()] == [False] * 5 + [True]
 
 
+def test_an_answer_that_cannot_be_read_leaves_a_mail_in_doubt(
+    world: World, mailbox: Mailbox
+) -> None:
+    world.job()
+    mailbox.data_answers = ["thank you"]
+    world.scan(at(12, 31))
+    assert mailbox.arrived == []
+    assert [(m.state, m.attempts) for m in messages()] == [("handed_over", 1)]
+    world.scan(at(12, 46))
+    assert recipients(mailbox) == [OPS]
+
+
 @pytest.mark.usefixtures("job")
 def test_a_mail_that_is_refused_as_too_large_is_no_fault_of_the_server(
     world: World, mailbox: Mailbox

@@ -10,6 +10,7 @@ from backupmon.core.phrases import phrase
 from backupmon.core.words import to_translate
 from backupmon.extensions import db
 from backupmon.models import Alert, AlertState
+from backupmon.services.alerts import failing_messages
 from backupmon.services.doctor.checks import Check, bad, good, warning
 from backupmon.services.doctor.patient import Patient
 from backupmon.services.mail_server import MailServerError, mail_server, sender_of
@@ -69,6 +70,20 @@ def alerts_leave(patient: Patient) -> Iterator[Check]:
             _ALERTS,
             phrase("%(number)s wait for a mail server", number=waiting),
             phrase("see flask alerts list"),
+        )
+    elif failing := failing_messages():
+        last = failing[-1]
+        yield warning(
+            _ALERTS,
+            phrase(
+                "%(number)s wait; %(failing)s mails were tried in vain, such as to %(address)s: "
+                "%(error)s",
+                number=waiting,
+                failing=len(failing),
+                address=last.recipient,
+                error=last.last_error,
+            ),
+            phrase("see flask alerts list, or the page Alerts"),
         )
     else:
         yield good(_ALERTS, phrase("%(number)s wait to be sent", number=waiting))
