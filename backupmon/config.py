@@ -137,6 +137,9 @@ class Settings(BaseSettings):
     alert_recipients: str | None = Field(
         None, description="Addresses told of every job and of the server, comma-separated."
     )
+    alert_digest: Literal["daily", "weekly", "off"] = Field(
+        "daily", description="How often those are told how all stands who never chose it."
+    )
     heartbeat_url: SecretStr | None = Field(
         None, description="Called after each good scan, so that another monitor can watch this one."
     )
@@ -207,7 +210,7 @@ class Settings(BaseSettings):
             raise ValueError(f"either this or {PREFIX}MAIL_USE_TLS is wanted, not both")
         return value
 
-    @field_validator("log_level", "log_format", "language", mode="before")
+    @field_validator("log_level", "log_format", "language", "alert_digest", mode="before")
     @classmethod
     def _any_case(cls, value: object, info: Any) -> object:
         if not isinstance(value, str):

@@ -107,6 +107,7 @@ def simulate(folder: Path, days: int, sites: int, databases: int, seed: int) -> 
         mail_port=port,
         mail_default_sender="backups@example.org",
         alert_recipients=RECIPIENT,
+        alert_digest="off",
     )
     try:
         with create_app(settings).app_context():

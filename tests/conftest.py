@@ -77,20 +77,22 @@ def settings_on_each(request: pytest.FixtureRequest) -> Settings:
 
 @pytest.fixture
 def sqlite_settings(tmp_path: Path, template_database: Path) -> Settings:
-    """With SQLite; nothing ever waits to settle."""
+    """With SQLite; nothing ever waits to settle, and nobody gets digests unasked."""
     data_dir = tmp_path / "data"
     data_dir.mkdir()
     shutil.copyfile(template_database, data_dir / "backupmon.db")
-    return load_settings(data_dir=data_dir, settle_seconds=0)
+    return load_settings(data_dir=data_dir, settle_seconds=0, alert_digest="off")
 
 
 @pytest.fixture
 def postgresql_settings(tmp_path: Path, template_postgresql: str) -> Iterator[Settings]:
-    """With PostgreSQL; nothing ever waits to settle."""
+    """With PostgreSQL; as with SQLite."""
     data_dir = tmp_path / "data"
     data_dir.mkdir()
     with postgresql_database(template_postgresql) as url:
-        yield load_settings(data_dir=data_dir, database_url=url, settle_seconds=0)
+        yield load_settings(
+            data_dir=data_dir, database_url=url, settle_seconds=0, alert_digest="off"
+        )
 
 
 @pytest.fixture

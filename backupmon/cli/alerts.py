@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import click
@@ -11,11 +12,19 @@ from backupmon.cli.edge import needs_database, print_json, settings
 from backupmon.cli.scan import Moment
 from backupmon.cli.tables import Column, print_table
 from backupmon.core.alert_policy import AlertKind
-from backupmon.core.errors import BackupmonError
+from backupmon.core.digest_policy import DigestWish, Rhythm
+from backupmon.core.errors import BackupmonError, RefusedError
 from backupmon.core.words import human_time
 from backupmon.models.alerts import Alert, AlertState
 from backupmon.services.alert_list import FAILING, Wanted, find_alerts
-from backupmon.services.alert_recipients import set_language
+from backupmon.services.alert_recipients import (
+    clock_of,
+    read_minute,
+    set_digest,
+    set_language,
+    wish_of,
+    wishes_of,
+)
 from backupmon.services.alerts import (
     alert_dict,
     count_alerts,
@@ -127,6 +136,53 @@ def language_command(address: str, language: str) -> None:
     wanted = None if language == "default" else language
     row = set_language(address, wanted, _actor(), datetime.now(UTC))
     click.echo(f"Mails to {row.address} are in {row.language or settings().language}.")
+
+
+@alerts_group.command("digest")
+@click.argument("address")
+@click.argument("rhythm", type=click.Choice(["daily", "weekly", "off", "default"]))
+@click.option("--at", "time", metavar="HH:MM", help="When; usual is 07:00.")
+@click.option(
+    "--timezone", help="By the clocks of which zone; usual is BACKUPMON_DEFAULT_TIMEZONE."
+)
+@needs_database
+def digest_command(address: str, rhythm: str, time: str | None, timezone: str | None) -> None:
+    """Send ADDRESS a digest daily, weekly (on Mondays) or not at all.
+
+    "default" is what BACKUPMON_ALERT_DIGEST says for those of BACKUPMON_ALERT_RECIPIENTS, and no
+    digest for others. Without --at and --timezone those stay as they were.
+    """
+    before = wishes_of(address)
+    wishes = replace(
+        before,
+        rhythm=_RHYTHMS[rhythm],
+        minute=before.minute if time is None else _minute(time),
+        timezone=before.timezone if timezone is None else timezone,
+    )
+    row = set_digest(address, wishes, _actor(), datetime.now(UTC))
+    click.echo(_told_digest(row.address, wish_of(settings(), row)))
+
+
+_RHYTHMS = {
+    "daily": Rhythm.DAILY,
+    "weekly": Rhythm.WEEKLY,
+    "off": Rhythm.NONE,
+    "default": Rhythm.USUAL,
+}
+
+
+def _minute(time: str) -> int:
+    try:
+        return read_minute(time)
+    except RefusedError as error:
+        raise RefusedError(f"--at {error.message}", error.hint) from error
+
+
+def _told_digest(address: str, wish: DigestWish) -> str:
+    when = {Rhythm.DAILY: "every day", Rhythm.WEEKLY: "on Mondays"}.get(wish.rhythm)
+    if when is None:
+        return f"{address} gets no digest."
+    return f"{address} gets a digest {when} at {clock_of(wish.minute)} ({wish.timezone})."
 
 
 @alerts_group.command("snooze")

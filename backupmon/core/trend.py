@@ -37,7 +37,7 @@ def bands(values: Sequence[float | None]) -> list[Band | None]:
     values:
         Oldest first, none below zero; None where nothing was measured.
     """
-    return [_band(values[:place]) for place in range(len(values))]
+    return [band_after(values[:place]) for place in range(len(values))]
 
 
 def odd_places(values: Sequence[float | None]) -> set[int]:
@@ -49,7 +49,8 @@ def odd_places(values: Sequence[float | None]) -> set[int]:
     }
 
 
-def _band(before: Sequence[float | None]) -> Band | None:
+def band_after(before: Sequence[float | None]) -> Band | None:
+    """What is normal after these values; None where they are too few."""
     known = [value for value in before if value is not None][-WINDOW:]
     if len(known) < ENOUGH:
         return None

@@ -10,11 +10,12 @@ says whose language it is; without it the setting LANGUAGE does.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import pytz
 from flask import Flask, g, has_request_context, request
-from flask_babel import Babel
+from flask_babel import Babel, refresh
 
 from backupmon.application import current_settings
 from backupmon.language.catalogs import PoFiles
@@ -48,8 +49,29 @@ def choose_language() -> str:
     return current_settings().language
 
 
+@contextmanager
+def force_timezone(name: str) -> Iterator[None]:
+    """Within it times are told by the clocks of that zone, as in a mail to somebody there."""
+    before = g.get("forced_timezone")
+    g.forced_timezone = name
+    _look_again()
+    try:
+        yield
+    finally:
+        g.forced_timezone = before
+        _look_again()
+
+
+def _look_again() -> None:
+    # Flask-Babel remembers what it was told; the language that is forced stays.
+    refresh()
+
+
 def choose_timezone() -> str:
-    """The reader's own choice, else DEFAULT_TIMEZONE."""
+    """The zone that is forced, else the reader's own choice, else DEFAULT_TIMEZONE."""
+    forced = g.get("forced_timezone")
+    if forced:
+        return forced if forced in pytz.all_timezones_set else "UTC"
     own = getattr(g.get("reader"), "timezone", None) if has_request_context() else None
     wanted = own or current_settings().default_timezone
     # A zone that only the machine's own database knows cannot be shown in.

@@ -102,6 +102,16 @@ class Alert(Model):
             postgresql_where=text("answered_at IS NULL"),
         ),
         Index("ix_alerts_raised_at", "raised_at"),
+        # A digest is about neither: once per period.
+        Index(
+            "uq_alerts_digest",
+            "recipient_key",
+            "occurrence",
+            "destination",
+            unique=True,
+            sqlite_where=text("kind = 'digest'"),
+            postgresql_where=text("kind = 'digest'"),
+        ),
     )
 
 
@@ -156,9 +166,13 @@ class AlertRecipient(Model):
     language: Mapped[str | None] = mapped_column(String(8))
     #: Whether alerts come by mail. Digests always do.
     by_mail: Mapped[bool] = mapped_column(default=True)
-    #: ``none``, ``daily`` or ``weekly``.
-    digest: Mapped[str] = mapped_column(String(16), default="none")
-    #: From when on the next digest looks back.
+    #: ``usual``, ``none``, ``daily`` or ``weekly``.
+    digest: Mapped[str] = mapped_column(String(16), default="usual")
+    #: Minutes after midnight at which a digest is due; None is what is usual.
+    digest_minute: Mapped[int | None]
+    #: Which times of mails are in, and `digest_minute` is of; None is DEFAULT_TIMEZONE.
+    timezone: Mapped[str | None] = mapped_column(String(64))
+    #: When the last one was entered, or when digests began to be wanted.
     digest_raised_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 

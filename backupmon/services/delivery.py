@@ -48,6 +48,7 @@ from backupmon.services.conditions import (
     end_condition,
     open_condition,
 )
+from backupmon.services.digest.due import enter_digests
 from backupmon.services.leases import database_now, is_void
 from backupmon.services.mail_server import (
     MailLostError,
@@ -106,6 +107,7 @@ def deliver_alerts(
         After so long no further mail is begun: the rest waits for the next delivery.
     """
     try:
+        enter_digests(settings, now)
         return _deliver(settings, now, longest, together=together)
     except Exception as error:
         # A verdict stands whether or not it could be told of.
@@ -218,7 +220,10 @@ def _tidy(now: datetime) -> None:
 
 
 def _is_any_held(ready: ColumnElement[bool]) -> bool:
-    query = select(Alert.id).where(Alert.state == _WAITING, Alert.message_id.is_(None), ~ready)
+    query = select(Alert.id).where(
+        *(Alert.state == _WAITING, Alert.message_id.is_(None), Alert.destination == MAIL),
+        *(Alert.kind != AlertKind.DIGEST.value, ~ready),
+    )
     return db.session.scalars(query.limit(1)).first() is not None
 
 
@@ -229,6 +234,7 @@ def _open_messages(settings: Settings, now: datetime, ready: ColumnElement[bool]
         .where(
             Alert.state == _WAITING, Alert.message_id.is_(None), Alert.destination == MAIL, ready
         )
+        .where(Alert.kind != AlertKind.DIGEST.value)
         .group_by(Alert.recipient_key, Alert.agent_key, Alert.kind)
     ).all()
     if not rows:
@@ -356,6 +362,7 @@ def _fill(message: AlertMessage, ready: ColumnElement[bool]) -> bool:
     query = (
         select(Alert.id)
         .where(mine, Alert.state == _WAITING, Alert.destination == message.destination)
+        .where((Alert.kind == AlertKind.DIGEST.value) == message.is_digest)
         .order_by(Alert.id)
         .with_for_update()
     )

@@ -12,6 +12,7 @@ import smtplib
 import socket
 import ssl
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -247,6 +248,12 @@ def mail_server(
 def sender_of(settings: Settings) -> str:
     """Whom mails are from."""
     return settings.mail_default_sender or f"backupmon@{socket.gethostname()}"
+
+
+def new_header_id(settings: Settings, kind: str) -> str:
+    """What a message is known by, with its angle brackets; `kind` is for those who look at it."""
+    domain = sender_of(settings).rpartition("@")[2].strip("> ")
+    return f"<{kind}-{uuid.uuid4().hex}@{domain}>"
 
 
 def _config(settings: Settings) -> dict[str, Any]:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from email import policy
-from email.message import EmailMessage
-from email.utils import format_datetime
+from datetime import datetime
 from itertools import groupby
 
 from flask import render_template
-from flask_babel import force_locale, get_timezone, gettext, ngettext
+from flask_babel import get_timezone, gettext, ngettext
 from flask_mail import Message
 from sqlalchemy import select
 
@@ -19,14 +15,12 @@ from backupmon.config import Settings
 from backupmon.core.alert_policy import AlertKind
 from backupmon.core.text import one_line
 from backupmon.extensions import db
-from backupmon.models import Alert, AlertMessage, AlertRecipient, MessageState
+from backupmon.models import Alert, AlertMessage, MessageState
+from backupmon.services.alert_recipients import reading_as
 from backupmon.services.letters import Paragraph, Reading, colon, paragraphs, read_alerts
+from backupmon.services.mail_parts import HEADERS, Mail
 from backupmon.services.mail_server import sender_of
 
-#: Nothing on the way need understand more than ASCII.
-_POLICY = policy.SMTP.clone(cte_type="7bit")
-#: Where no word needs encoding, folding would only add spaces that clients show.
-_UNFOLDED = _POLICY.clone(max_line_length=998)
 #: What phones show of a subject, and some more.
 _SUBJECT = 160
 _MOST_NAMED = 3
@@ -34,24 +28,6 @@ _SERVER_WORDS = 60
 #: A thread has one beginning; some clients want to see more of it.
 _MOST_REFERENCES = 20
 _BAD = (AlertKind.PROBLEM, AlertKind.REMINDER, AlertKind.SERVER)
-
-
-class Mail(Message):
-    """Flask-Mail's message, put together by the standard library, which folds headers well."""
-
-    def _message(self) -> EmailMessage:  # type: ignore[override]
-        mail = EmailMessage(policy=_UNFOLDED if self.subject.isascii() else _POLICY)
-        mail["Subject"] = self.subject
-        mail["From"] = str(self.sender)
-        mail["To"] = ", ".join(str(address) for address in self.recipients)
-        mail["Date"] = format_datetime(datetime.fromtimestamp(self.date or time.time(), UTC))
-        mail["Message-ID"] = self.msgId
-        for name, value in (self.extra_headers or {}).items():
-            mail[name] = value
-        mail.set_content(self.body or "", cte="quoted-printable")
-        if self.html:
-            mail.add_alternative(self.html, subtype="html", cte="quoted-printable")
-        return mail
 
 
 def compose(settings: Settings, message: AlertMessage, now: datetime) -> Message:
@@ -62,6 +38,11 @@ def compose(settings: Settings, message: AlertMessage, now: datetime) -> Message
     now:
         The scan's moment, by which ages are told.
     """
+    if message.is_digest:
+        # Imported late: it looks at jobs as the dashboard does, which knows of scans.
+        from backupmon.services.digest.mail import compose_digest
+
+        return compose_digest(settings, message, now)
     mail = write(settings, message.recipient, read_alerts(Alert.message_id == message.id), now)
     mail.date, mail.msgId = message.created_at.timestamp(), message.header_id
     return mail
@@ -70,8 +51,7 @@ def compose(settings: Settings, message: AlertMessage, now: datetime) -> Message
 def write(settings: Settings, recipient: str, reading: Reading, now: datetime) -> Mail:
     """What somebody is told of alerts; it has neither date nor Message-ID yet."""
     answered = _answered(reading.alerts)
-    language = language_of(settings, recipient.lower())
-    with force_locale(language):
+    with reading_as(settings, recipient.lower()) as language:
         said = paragraphs(reading, now, settings.base_url)
         subject = subject_of(said)
         values = {
@@ -95,7 +75,7 @@ def write(settings: Settings, recipient: str, reading: Reading, now: datetime) -
 
 def compose_trial(settings: Settings, recipient: str) -> Message:
     """A mail that says that mails arrive."""
-    with force_locale(language_of(settings, recipient.lower())):
+    with reading_as(settings, recipient.lower()):
         subject = gettext("backupmon: this mail arrived")
         return Mail(
             subject=subject,
@@ -104,12 +84,6 @@ def compose_trial(settings: Settings, recipient: str) -> Message:
             body=gettext("Alerts of backups will reach you at this address.") + "\n",
             extra_headers=_headers([]),
         )
-
-
-def language_of(settings: Settings, recipient_key: str) -> str:
-    """The language that somebody wants mails in."""
-    wanted = select(AlertRecipient.language).where(AlertRecipient.address_key == recipient_key)
-    return db.session.scalar(wanted) or settings.language
 
 
 def subject_of(said: Sequence[Paragraph]) -> str:
@@ -204,7 +178,7 @@ def _answered(alerts: Sequence[Alert]) -> list[str]:
 
 
 def _headers(answered: Sequence[str]) -> dict[str, str]:
-    headers = {"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"}
+    headers = dict(HEADERS)
     if answered:
         headers["In-Reply-To"] = answered[0]
         headers["References"] = " ".join(reversed(answered))

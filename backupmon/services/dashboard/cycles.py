@@ -45,7 +45,7 @@ def recent_cycles(job_ids: Sequence[int], marks: int = MARKS) -> dict[int, tuple
             entry.server_calculated_staged_size,
         )
         .join(job, job.id == entry.expected_job_id)
-        .where(job.id.in_(job_ids), entry.cycle_due_at >= _oldest_wanted(marks))
+        .where(job.id.in_(job_ids), entry.cycle_due_at >= oldest_wanted(marks))
         .order_by(entry.expected_job_id, entry.cycle_due_at, entry.timestamp)
     )
     rows = db.session.execute(query).all()
@@ -55,7 +55,7 @@ def recent_cycles(job_ids: Sequence[int], marks: int = MARKS) -> dict[int, tuple
     }
 
 
-def _oldest_wanted(marks: int) -> ColumnElement[datetime]:
+def oldest_wanted(marks: int) -> ColumnElement[datetime]:
     """Due time of the oldest cycle that may be wanted: read off the index of the history.
 
     One more than `marks`, since the newest may have nothing concluded in it yet.

@@ -121,7 +121,7 @@ def _ordered(query: Select[Any], sort: Sort) -> Select[Any]:
     job = ExpectedBackupJob
     place = (_plain(job.search_key), job.id)
     if sort is Sort.WORST:
-        return query.order_by(_severity(), *place)
+        return query.order_by(severity(), *place)
     if sort is Sort.DATABASE:
         return query.order_by(func.lower(job.database_name), *place)
     if sort is Sort.COPY:
@@ -134,8 +134,8 @@ def _ordered(query: Select[Any], sort: Sort) -> Select[Any]:
     return query.order_by(*place)
 
 
-def _severity() -> ColumnElement[int]:
-    """0 for the worst."""
+def severity() -> ColumnElement[int]:
+    """How bad a job stands, for an order: 0 is the worst."""
     job = ExpectedBackupJob
     ranks = {standing.value: rank for rank, standing in enumerate(WORST_FIRST)}
     paused = ranks.pop(Standing.PAUSED.value)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, func, select
+from sqlalchemy import ColumnElement, case, func, select
 
 from backupmon.config import Settings
 from backupmon.core.standing import NEEDS_YOU, Standing, standing_of
@@ -75,15 +75,15 @@ class Heartbeat:
     error: str = ""
 
 
-def count_jobs(now: datetime) -> Counts:
-    """How many jobs stand how, in one query."""
+def count_jobs(now: datetime, which: ColumnElement[bool] | None = None) -> Counts:
+    """How many jobs stand how, in one query; of all that are not deleted, or of `which`."""
     job = ExpectedBackupJob
     overdue = job.is_active.is_(True) & (job.deadline_at < now)
     query = (
         select(
             job.is_active, job.current_status, func.count(), func.sum(case((overdue, 1), else_=0))
         )
-        .where(job.deleted_at.is_(None))
+        .where(job.deleted_at.is_(None) if which is None else which)
         .group_by(job.is_active, job.current_status)
     )
     counts: dict[Standing, int] = {}

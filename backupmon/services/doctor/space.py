@@ -51,19 +51,24 @@ def judge_room(names: str, room: Room) -> Check:
         free=ByteCount(room.free),
         size=ByteCount(room.size),
     )
+    if room.files > 0 and _level(room.free_files, room.files) is not Level.GOOD:
+        told = phrase(
+            "%(names)s: %(free)s of %(size)s free, room for %(free_files)s more files "
+            "(inodes) of %(files)s",
+            **dict(told.values),
+            free_files=room.free_files,
+            files=room.files,
+        )
+    worst = level_of(room)
+    return Check(_NAME, worst, told, "" if worst is Level.GOOD else _HINT)
+
+
+def level_of(room: Room) -> Level:
+    """How worrying it is, by bytes and by files: the worse of the two."""
     levels = [_level(room.free, room.size, _LITTLE_BYTES)]
     if room.files > 0:
         levels.append(_level(room.free_files, room.files))
-        if levels[1] is not Level.GOOD:
-            told = phrase(
-                "%(names)s: %(free)s of %(size)s free, room for %(free_files)s more files "
-                "(inodes) of %(files)s",
-                **dict(told.values),
-                free_files=room.free_files,
-                files=room.files,
-            )
-    worst = max(levels, key=list(Level).index)
-    return Check(_NAME, worst, told, "" if worst is Level.GOOD else _HINT)
+    return max(levels, key=list(Level).index)
 
 
 def _level(free: int, size: int, least: int = 0) -> Level:

@@ -1,0 +1,128 @@
+"""Digests that are due are entered in the outbox, once per person and period."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+from sqlalchemy import select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from backupmon.config import Settings
+from backupmon.core.alert_policy import AlertKind
+from backupmon.core.digest_policy import digest_due
+from backupmon.extensions import begin_write, db
+from backupmon.models import Alert, AlertMessage, AlertRecipient, AlertState, MessageState
+from backupmon.services.alert_recipients import everyone, wish_of
+from backupmon.services.mail_server import new_header_id
+from backupmon.services.outbox import alert_row
+
+log = structlog.get_logger()
+
+#: Any number but those of other locks will do ("dige" in ASCII).
+_ALONE = 0x64696765
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """A digest that is to be entered."""
+
+    recipient: AlertRecipient
+    occurrence: str
+
+
+def enter_digests(settings: Settings, now: datetime) -> int:
+    """Enter the digests that are due; gives how many there are.
+
+    Whoever does so at once with another enters nothing twice: the rows are unique by person
+    and period. As a rule it is one look at a small table.
+
+    Parameters
+    ----------
+    now:
+        The scan's moment.
+    """
+    rows = {row.address_key: row for row in db.session.scalars(select(AlertRecipient))}
+    if not _to_do(settings, rows.values(), now) and not _unknown(settings, rows):
+        return 0
+    begin_write(alone=_ALONE)
+    # What was read before may have been done by another meanwhile.
+    query = select(AlertRecipient).order_by(AlertRecipient.id)
+    known = db.session.scalars(query.execution_options(populate_existing=True)).all()
+    for row in _unknown(settings, {row.address_key: row for row in known}):
+        row.created_at = row.digest_raised_at = now
+        db.session.add(row)
+    due = _to_do(settings, known, now)
+    for one in due:
+        _enter(settings, one, now)
+    db.session.commit()
+    return len(due)
+
+
+def _unknown(settings: Settings, rows: dict[str, AlertRecipient]) -> list[AlertRecipient]:
+    """Those of ALERT_RECIPIENTS who have no row yet: their first period begins now."""
+    if settings.alert_digest == "off":
+        return []
+    return [
+        AlertRecipient(address=address, address_key=address.lower())
+        for address in everyone(settings)
+        if address.lower() not in rows
+    ]
+
+
+def _to_do(settings: Settings, rows: Iterable[AlertRecipient], now: datetime) -> list[_Due]:
+    """What is due by now."""
+    found = []
+    for row in rows:
+        wish = wish_of(settings, row)
+        last = row.digest_raised_at or row.created_at
+        # A time ahead comes from a clock that was set back, or from a trial with --as-of. What
+        # was sent already is known by its row.
+        occurrence = digest_due(wish, last if last <= now else _LONG_AGO, now)
+        if occurrence is not None:
+            found.append(_Due(row, occurrence))
+    return found
+
+
+def _enter(settings: Settings, due: _Due, now: datetime) -> None:
+    """Enter one digest in place of those before it that nobody has seen yet."""
+    row = due.recipient
+    earlier = (
+        (Alert.kind == AlertKind.DIGEST.value)
+        & (Alert.recipient_key == row.address_key)
+        & (Alert.state == AlertState.WAITING.value)
+        & Alert.message_id.is_(None)
+        & (Alert.occurrence != due.occurrence)
+    )
+    withdrawn = {"state": AlertState.WITHDRAWN.value, "note": "a newer one tells it all"}
+    db.session.execute(
+        update(Alert).where(earlier).values(withdrawn).execution_options(synchronize_session=False)
+    )
+    dialect = postgresql if db.engine.dialect.name == "postgresql" else sqlite
+    values = alert_row(AlertKind.DIGEST, row.address, now, occurrence=due.occurrence)
+    db.session.execute(dialect.insert(Alert).on_conflict_do_nothing(), [values])
+    _open_message(settings, row)
+    row.digest_raised_at = now
+    log.info("digest.raised", recipient=row.address, occurrence=due.occurrence)
+
+
+def _open_message(settings: Settings, row: AlertRecipient) -> None:
+    """Have a message that it can go out with: that of one before it, where that is not gone."""
+    query = select(AlertMessage.id).where(
+        AlertMessage.recipient_key == row.address_key,
+        AlertMessage.state == MessageState.OPEN.value,
+        AlertMessage.is_digest.is_(True),
+    )
+    if db.session.scalar(query) is None:
+        db.session.add(
+            AlertMessage(
+                header_id=new_header_id(settings, "digest"),
+                recipient=row.address,
+                recipient_key=row.address_key,
+                is_digest=True,
+                created_at=datetime.now(UTC),
+            )
+        )
