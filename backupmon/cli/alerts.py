@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 
 import click
 
+from backupmon.cli.channels import channels_group
 from backupmon.cli.edge import needs_database, print_json, settings
 from backupmon.cli.scan import Moment
 from backupmon.cli.tables import Column, print_table
@@ -15,7 +16,7 @@ from backupmon.core.alert_policy import AlertKind
 from backupmon.core.digest_policy import DigestWish, Rhythm
 from backupmon.core.errors import BackupmonError, RefusedError
 from backupmon.core.words import human_time
-from backupmon.models.alerts import Alert, AlertState
+from backupmon.models.alerts import MAIL, Alert, AlertMessage, AlertState
 from backupmon.services.alert_list import FAILING, Wanted, find_alerts
 from backupmon.services.alert_recipients import (
     clock_of,
@@ -38,6 +39,9 @@ from backupmon.services.silences import acknowledge_job, end_silence, list_silen
 @click.group("alerts")
 def alerts_group() -> None:
     """See what is told to whom, try again, and hear less of what is known."""
+
+
+alerts_group.add_command(channels_group)
 
 
 @alerts_group.command("list")
@@ -87,6 +91,11 @@ def _row(alert: Alert) -> list[str]:
     ]
 
 
+def _reached_by(message: AlertMessage) -> str:
+    by = "" if message.destination == MAIL else f" by {message.destination.replace(':', ' ')}"
+    return f"{message.recipient}{by}"
+
+
 def _tell_trouble() -> None:
     waiting = count_alerts()[AlertState.WAITING.value]
     if waiting and settings().mail_server is None:
@@ -95,7 +104,7 @@ def _tell_trouble() -> None:
     for message in failing_messages():
         again = f"; next try {human_time(message.next_try_at)}" if message.next_try_at else ""
         click.echo(
-            f"Not sent to {message.recipient} ({message.attempts} tries): "
+            f"Not sent to {_reached_by(message)} ({message.attempts} tries): "
             f"{message.last_error}{again}"
         )
     for silence in list_silences(datetime.now(UTC)):

@@ -41,6 +41,7 @@ from backupmon.models import (
     MessageState,
 )
 from backupmon.services.audit import Act, record_acts
+from backupmon.services.channel_delivery import deliver_to_channels
 from backupmon.services.conditions import (
     MAIL_DOWN,
     SeenBy,
@@ -75,6 +76,8 @@ _ALONE = 0x6D61696C
 UNSENT = (MessageState.OPEN.value, MessageState.HANDED_OVER.value)
 _WAITING = AlertState.WAITING.value
 _SUBJECT = "mail"
+#: What is to go by mail; channels have a delivery of their own.
+_UNSENT_MAIL = AlertMessage.state.in_(UNSENT) & (AlertMessage.destination == MAIL)
 
 
 @dataclass(slots=True)
@@ -108,12 +111,17 @@ def deliver_alerts(
     """
     try:
         enter_digests(settings, now)
-        return _deliver(settings, now, longest, together=together)
+        result = _deliver(settings, now, longest, together=together)
     except Exception as error:
         # A verdict stands whether or not it could be told of.
         db.session.rollback()
         log.exception("alerts.failed")
-        return Delivery(error=BackupmonError(f"alerts could not be sent: {error!r}"))
+        result = Delivery(error=BackupmonError(f"alerts could not be sent: {error!r}"))
+    by_channels = deliver_to_channels(settings, now, together=together)
+    result.held = result.held or by_channels.held
+    result.sent += by_channels.sent
+    result.refused += by_channels.failed
+    return result
 
 
 def _deliver(settings: Settings, now: datetime, longest: timedelta, *, together: bool) -> Delivery:
@@ -242,7 +250,9 @@ def _open_messages(settings: Settings, now: datetime, ready: ColumnElement[bool]
     under_way = set(
         db.session.scalars(
             select(AlertMessage.recipient_key).where(
-                AlertMessage.state == MessageState.OPEN.value, AlertMessage.is_digest.is_(False)
+                AlertMessage.state == MessageState.OPEN.value,
+                AlertMessage.is_digest.is_(False),
+                AlertMessage.destination == MAIL,
             )
         )
     )
@@ -269,9 +279,7 @@ def _next_try_in_outage(now: datetime) -> datetime | None:
     """When a server that takes no mail is tried next: new messages do not hurry that."""
     if open_condition(MAIL_DOWN, _SUBJECT) is None:
         return None
-    times = db.session.scalars(
-        select(AlertMessage.next_try_at).where(AlertMessage.state.in_(UNSENT))
-    )
+    times = db.session.scalars(select(AlertMessage.next_try_at).where(_UNSENT_MAIL))
     return min((moment for moment in times if moment and not may_try(moment, now)), default=None)
 
 
@@ -290,6 +298,7 @@ def _told_lately(now: datetime) -> dict[tuple[str, str, str], datetime]:
             Alert.state == AlertState.SENT.value,
             Alert.sent_at > now - GATHER_FOR,
             Alert.sent_at <= now,
+            Alert.destination == MAIL,
         )
         .group_by(Alert.recipient_key, Alert.agent_key, Alert.kind)
     )
@@ -303,9 +312,7 @@ def _told_lately(now: datetime) -> dict[tuple[str, str, str], datetime]:
 
 def _is_any_due(now: datetime) -> bool:
     db.session.flush()
-    times = db.session.scalars(
-        select(AlertMessage.next_try_at).where(AlertMessage.state.in_(UNSENT))
-    )
+    times = db.session.scalars(select(AlertMessage.next_try_at).where(_UNSENT_MAIL))
     return any(may_try(moment, now) for moment in times)
 
 
@@ -327,7 +334,7 @@ def _take(run: _Run) -> AlertMessage | None:
     clock, me = database_now(), this_process()
     query = (
         select(AlertMessage)
-        .where(AlertMessage.state.in_(UNSENT), AlertMessage.id.not_in(run.tried))
+        .where(_UNSENT_MAIL, AlertMessage.id.not_in(run.tried))
         # What was tried last comes last: no mail that a server dies of holds up the others.
         .order_by(
             AlertMessage.last_tried_at.is_not(None), AlertMessage.last_tried_at, AlertMessage.id
@@ -429,7 +436,7 @@ def _put_off(settings: Settings, now: datetime, error: BackupmonError) -> None:
     begin_write(alone=_ALONE)
     interval = timedelta(minutes=settings.scanner_interval_minutes)
     clock, me = database_now(), this_process()
-    query = select(AlertMessage).where(AlertMessage.state.in_(UNSENT))
+    query = select(AlertMessage).where(_UNSENT_MAIL)
     for message in db.session.scalars(query.execution_options(populate_existing=True)):
         if may_try(message.next_try_at, now) and is_void(message, me, clock):
             _try_again(message, now, error.message, interval)
@@ -441,7 +448,7 @@ def _note_up(settings: Settings) -> bool:
     if not end_condition(settings, MAIL_DOWN, _SUBJECT):
         return False
     begin_write(alone=_ALONE)
-    _run(update(AlertMessage).where(AlertMessage.state.in_(UNSENT)).values(next_try_at=None))
+    _run(update(AlertMessage).where(_UNSENT_MAIL).values(next_try_at=None))
     db.session.commit()
     return True
 

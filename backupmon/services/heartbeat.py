@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import ipaddress
 import socket
 import ssl
 from typing import Any
@@ -13,6 +12,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from backupmon.config import Settings
+from backupmon.core.addresses import is_public
 from backupmon.core.errors import BackupmonError
 from backupmon.core.phrases import phrase
 from backupmon.core.text import one_line
@@ -117,16 +117,10 @@ def _connect_to_public(
 ) -> socket.socket:
     host, port = address
     places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    public = [place for place in places if _is_public(str(place[4][0]))]
+    public = [place for place in places if is_public(str(place[4][0]))]
     if not public:
         raise HeartbeatError(
             phrase("the heartbeat at %(host)s is on a private network", host=host),
             phrase("set BACKUPMON_ALLOW_PRIVATE_ADDRESSES=true if that is meant"),
         )
     return socket.create_connection((str(public[0][4][0]), port), timeout)
-
-
-def _is_public(address: str) -> bool:
-    found = ipaddress.ip_address(address.partition("%")[0])
-    mapped = getattr(found, "ipv4_mapped", None)
-    return (mapped or found).is_global and not found.is_multicast

@@ -15,7 +15,7 @@ from backupmon.config import Settings
 from backupmon.core.alert_policy import AlertKind
 from backupmon.core.text import one_line
 from backupmon.extensions import db
-from backupmon.models import Alert, AlertMessage, MessageState
+from backupmon.models import MAIL, Alert, AlertMessage, MessageState
 from backupmon.services.alert_recipients import reading_as
 from backupmon.services.letters import Paragraph, Reading, colon, paragraphs, read_alerts
 from backupmon.services.mail_parts import HEADERS, Mail
@@ -169,6 +169,7 @@ def _answered(alerts: Sequence[Alert]) -> list[str]:
             # Handed over, it may have arrived; withdrawn, it may have been told before.
             AlertMessage.state.in_((MessageState.SENT.value, MessageState.HANDED_OVER.value)),
             AlertMessage.id != (mine[0].message_id or 0),
+            AlertMessage.destination == MAIL,
         )
         .group_by(AlertMessage.id, AlertMessage.header_id)
         .order_by(AlertMessage.id.desc())

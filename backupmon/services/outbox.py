@@ -39,6 +39,7 @@ from backupmon.models import (
     ExpectedBackupJob,
     ServerCondition,
 )
+from backupmon.services.channels import with_channels
 
 log = structlog.get_logger()
 
@@ -363,7 +364,7 @@ def enter_rows(rows: list[dict[str, Any]]) -> None:
     if not rows:
         return
     dialect: Any = postgresql if db.engine.dialect.name == "postgresql" else sqlite
-    db.session.execute(dialect.insert(Alert).on_conflict_do_nothing(), rows)
+    db.session.execute(dialect.insert(Alert).on_conflict_do_nothing(), with_channels(rows))
     log.info("alerts.raised", count=len(rows), kinds=sorted({row["kind"] for row in rows}))
 
 

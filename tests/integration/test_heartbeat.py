@@ -10,7 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from pydantic import SecretStr
 
-from backupmon.services.heartbeat import _is_public, beat
+from backupmon.core.addresses import is_public
+from backupmon.services.heartbeat import beat
 from backupmon.services.scanning import ScanOptions, run_scan
 from tests.integration.conftest import World, at
 from tests.integration.mailbox import free_port
@@ -106,9 +107,9 @@ def test_a_private_address_is_refused_unless_allowed(world: World, monitor: Moni
      "fd00::1", "::ffff:10.0.0.1", "0.0.0.0", "224.0.0.1", "100.64.0.1"],
 )  # fmt: skip
 def test_private_addresses_are_known(address: str) -> None:
-    assert not _is_public(address)
+    assert not is_public(address)
 
 
 @pytest.mark.parametrize("address", ["1.1.1.1", "2606:4700::1111"])
 def test_public_addresses_are_known(address: str) -> None:
-    assert _is_public(address)
+    assert is_public(address)
