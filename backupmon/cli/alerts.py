@@ -19,7 +19,6 @@ from backupmon.core.words import human_time
 from backupmon.models.alerts import MAIL, Alert, AlertMessage, AlertState
 from backupmon.services.alert_list import FAILING, Wanted, find_alerts
 from backupmon.services.alert_recipients import (
-    clock_of,
     read_minute,
     set_digest,
     set_language,
@@ -191,7 +190,7 @@ def _told_digest(address: str, wish: DigestWish) -> str:
     when = {Rhythm.DAILY: "every day", Rhythm.WEEKLY: "on Mondays"}.get(wish.rhythm)
     if when is None:
         return f"{address} gets no digest."
-    return f"{address} gets a digest {when} at {clock_of(wish.minute)} ({wish.timezone})."
+    return f"{address} gets a digest {when} at {wish.time} ({wish.timezone})."
 
 
 @alerts_group.command("snooze")

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 
 from backupmon.core.errors import RefusedError
 from backupmon.core.text import clean
+from backupmon.core.words import to_translate
 
 #: Services of the internet, whose hosts are their own.
 SERVICES = frozenset({
@@ -32,7 +33,12 @@ _URL = re.compile(r"(?P<schema>[a-z0-9]{2,20})://(?P<rest>\S+)")
 _LONGEST = 2000
 #: These read files of this server, or weaken what protects the address on its way.
 _FORBIDDEN = frozenset({"template", "attach", "attachment", "verify", "redirect", "config"})
-_HINT = "such as slack://…, ntfys://…, tgram://…; docs/alerts.md lists those that are taken"
+_HINT = to_translate("such as slack://…, ntfys://… or tgram://…; docs/alerts.md lists them all")
+_ENCRYPT = to_translate(
+    "use the kind with an s at its end; in a network of your own, set "
+    "BACKUPMON_ALLOW_PRIVATE_ADDRESSES=true"
+)
+_LEAVE_OUT = to_translate("leave out template, attach, config, verify and redirect")
 
 
 def read_channel_url(value: str, *, in_the_clear: bool) -> str:
@@ -51,19 +57,16 @@ def read_channel_url(value: str, *, in_the_clear: bool) -> str:
     found = value.strip()
     parts = _URL.fullmatch(found)
     if parts is None or len(found) > _LONGEST or clean(found) != found:
-        raise RefusedError("is no address of a channel", _HINT)
+        raise RefusedError(to_translate("is no address of a channel"), _HINT)
     schema = parts["schema"]
     if schema in IN_THE_CLEAR and not in_the_clear:
-        raise RefusedError(
-            f"is of the kind {schema}, which does not encrypt",
-            f"use {schema}s, or set BACKUPMON_ALLOW_PRIVATE_ADDRESSES=true in one's own network",
-        )
+        raise RefusedError(to_translate("is of a kind that does not encrypt"), _ENCRYPT)
     if schema not in SERVICES | OWN_SERVERS | IN_THE_CLEAR:
-        raise RefusedError(f"is of the kind {schema}, which is not taken here", _HINT)
+        raise RefusedError(to_translate("is of a kind that is not taken here"), _HINT)
     query = parts["rest"].partition("?")[2]
     names = {name.strip().lstrip("+-:").lower() for name, _ in parse_qsl(query, True)}
-    for name in sorted(names & _FORBIDDEN):
-        raise RefusedError(f"has the option {name}, which is not taken here", f"leave {name} out")
+    if names & _FORBIDDEN:
+        raise RefusedError(to_translate("has an option that is not taken here"), _LEAVE_OUT)
     return found
 
 

@@ -46,6 +46,11 @@ class DigestWish:
     minute: int = USUAL_MINUTE
     timezone: str = "UTC"
 
+    @property
+    def time(self) -> str:
+        """The minute of the day as a clock shows it: ``07:00``."""
+        return f"{self.minute // 60:02}:{self.minute % 60:02}"
+
     def last_moment(self, now: datetime) -> datetime | None:
         """The newest moment, not after `now`, at which a digest was due.
 

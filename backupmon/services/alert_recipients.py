@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,13 +11,15 @@ from typing import Any
 
 from flask_babel import force_locale
 from sqlalchemy import select
+from sqlalchemy.orm import selectinload
 
 from backupmon.config import Settings
 from backupmon.core.digest_policy import USUAL_MINUTE, DigestWish, Rhythm
-from backupmon.core.errors import RefusedError
+from backupmon.core.errors import NotFoundError, RefusedError
 from backupmon.core.job_fields import address as read_address
 from backupmon.core.job_fields import split_recipients
 from backupmon.core.job_fields import timezone as read_timezone
+from backupmon.core.words import to_translate
 from backupmon.extensions import begin_write, db
 from backupmon.language import force_timezone
 from backupmon.models import AlertRecipient
@@ -25,6 +28,7 @@ from backupmon.services.audit import Act, record_acts
 #: Any number but those of other locks will do ("reci" in ASCII).
 ALONE = 0x72656369
 
+_CLOCK = re.compile(r"([01]?[0-9]|2[0-3]):([0-5][0-9])")
 _USUAL = {"daily": Rhythm.DAILY, "weekly": Rhythm.WEEKLY, "off": Rhythm.NONE}
 
 
@@ -78,6 +82,69 @@ def wishes_of(address: str) -> Wishes:
     return Wishes(row.language, Rhythm(row.digest), row.digest_minute, row.timezone)
 
 
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """How somebody is told: `row` is None for those who chose nothing yet.
+
+    Parameters
+    ----------
+    everything:
+        Told of every job, and of the server.
+    """
+
+    address: str
+    row: AlertRecipient | None
+    wish: DigestWish
+    everything: bool
+
+
+def list_recipients(settings: Settings) -> list[Recipient]:
+    """Those who are told of everything, and all who ever chose anything, by address."""
+    query = select(AlertRecipient).options(selectinload(AlertRecipient.channels))
+    rows = {row.address_key: row for row in db.session.scalars(query)}
+    found = [_recipient(settings, row.address, row) for row in rows.values()]
+    found += [
+        _recipient(settings, address, None)
+        for address in everyone(settings)
+        if address.lower() not in rows
+    ]
+    return sorted(found, key=lambda one: (not one.everything, one.address.lower()))
+
+
+def recipient_by_id(settings: Settings, recipient_id: int) -> Recipient:
+    """The one of that number.
+
+    Raises
+    ------
+    NotFoundError
+    """
+    row = db.session.get(AlertRecipient, recipient_id)
+    if row is None:
+        raise NotFoundError(f"there is no recipient {recipient_id}", "see Admin, Recipients")
+    return _recipient(settings, row.address, row)
+
+
+def _recipient(settings: Settings, address: str, row: AlertRecipient | None) -> Recipient:
+    key = address.lower()
+    wanted = row or AlertRecipient(address=address, address_key=key, digest=Rhythm.USUAL.value)
+    return Recipient(address, row, wish_of(settings, wanted), is_told_all(settings, key))
+
+
+def know_recipient(address: str, now: datetime) -> AlertRecipient:
+    """Whoever has that address; from now on known, with what is usual.
+
+    Raises
+    ------
+    RefusedError
+        When that is no mail address.
+    """
+    read_address(address)
+    begin_write(alone=ALONE)
+    row = take_recipient(address, now)
+    db.session.commit()
+    return row
+
+
 @contextmanager
 def reading_as(settings: Settings, recipient_key: str) -> Iterator[str]:
     """Within it words and times are as somebody reads them; gives the language."""
@@ -95,18 +162,15 @@ def read_minute(value: str) -> int:
     ------
     RefusedError
     """
-    hour, _, minute = value.strip().partition(":")
-    if not (hour.isascii() and hour.isdigit() and minute.isascii() and minute.isdigit()):
-        raise RefusedError("is no time of day", "write it as 07:30")
-    if len(minute) != 2 or int(hour[:3]) > 23 or int(minute) > 59:
-        raise RefusedError("is no time of day", "write it as 07:30")
-    return int(hour) * 60 + int(minute)
+    found = _CLOCK.fullmatch(value.strip())
+    if found is None:
+        raise RefusedError(to_translate("is no time of day"), to_translate("write it as 07:30"))
+    return int(found[1]) * 60 + int(found[2])
 
 
 def clock_of(minute: int | None) -> str:
     """Minutes after midnight as ``07:30``."""
-    hour, rest = divmod(USUAL_MINUTE if minute is None else minute, 60)
-    return f"{hour:02}:{rest:02}"
+    return DigestWish(Rhythm.USUAL, USUAL_MINUTE if minute is None else minute).time
 
 
 def set_language(address: str, language: str | None, actor: str, now: datetime) -> AlertRecipient:

@@ -13,29 +13,42 @@ from typing import Any
 from backupmon.config import Settings
 from backupmon.core.channels import IN_THE_CLEAR, OWN_SERVERS, schema_of
 from backupmon.core.errors import BackupmonError
+from backupmon.core.words import to_translate
 
 _CHILD = Path(__file__).with_name("apprise_child.py")
 #: Seconds for all that one message takes.
 TIMEOUT = 30
 #: Of the environment, what finds programs' parts and certificates; no proxy and no password.
 _PASSED = ("PATH", "LANG", "LC_ALL", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE")
-_INSTALL = "pip install -r requirements-apprise.txt, then start the server again"
+_INSTALL = to_translate("pip install -r requirements-apprise.txt, then start the server again")
 
 #: By what the child says: what is wrong, and what to do.
 _WORDS = {
-    "absent": ("Apprise is not installed", _INSTALL),
-    "unusable": ("Apprise cannot use its address", "write it as Apprise's own pages say"),
+    "absent": (to_translate("Apprise is not installed"), _INSTALL),
+    "unusable": (
+        to_translate("Apprise cannot use its address"),
+        to_translate("write it as Apprise's own pages say"),
+    ),
     "private": (
-        "it leads to a private network",
-        "set BACKUPMON_ALLOW_PRIVATE_ADDRESSES=true if that is meant",
+        to_translate("it leads to a private network"),
+        to_translate("set BACKUPMON_ALLOW_PRIVATE_ADDRESSES=true if that is meant"),
     ),
     "certificate": (
-        "the certificate there is not believed",
-        "let REQUESTS_CA_BUNDLE name the certificates of a private authority",
+        to_translate("the certificate there is not believed"),
+        to_translate("let REQUESTS_CA_BUNDLE name the certificates of a private authority"),
     ),
-    "late": ("it took too long to answer", "see whether the service is up"),
-    "unreachable": ("it cannot be reached", "see whether the service is up, and its name right"),
-    "failed": ("it was not taken", "check the address, and what the service says of it"),
+    "late": (
+        to_translate("it took too long to answer"),
+        to_translate("see whether the service is up"),
+    ),
+    "unreachable": (
+        to_translate("it cannot be reached"),
+        to_translate("see whether the service is up, and its name right"),
+    ),
+    "failed": (
+        to_translate("it was not taken"),
+        to_translate("check the address, and what the service says of it"),
+    ),
 }
 
 

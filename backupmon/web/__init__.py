@@ -10,6 +10,7 @@ from backupmon.language import LANGUAGES
 from backupmon.language.filters import now
 from backupmon.web.account import bp as account
 from backupmon.web.admin_audit import bp as admin_audit
+from backupmon.web.admin_recipients import bp as admin_recipients
 from backupmon.web.admin_tokens import bp as admin_tokens
 from backupmon.web.admin_users import bp as admin_users
 from backupmon.web.alerts import bp as alerts
@@ -40,7 +41,7 @@ from backupmon.web.themes import theme, themes
 BLUEPRINTS = (
     *(assets, dashboard, health, job, job_actions, job_forms, job_silences, languages, themes_bp),
     *(alerts, quarantine, quarantine_actions, system),
-    *(door, account, admin_users, admin_tokens, admin_audit),
+    *(door, account, admin_users, admin_recipients, admin_tokens, admin_audit),
     *(discoveries, reports),
 )
 

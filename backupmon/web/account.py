@@ -9,14 +9,18 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from backupmon.core.accounts import AccountRefusedError, Role
+from backupmon.core.job_fields import split_recipients
 from backupmon.core.job_spec import FieldFault
 from backupmon.core.words import to_translate
 from backupmon.language import LANGUAGES
 from backupmon.language.filters import now
 from backupmon.services.account_changes import find_user_by_id
 from backupmon.services.accounts import set_password, set_wishes, sign_out_everywhere
+from backupmon.services.alert_recipients import set_wishes as set_mail_wishes
+from backupmon.services.alert_recipients import wishes_of
 from backupmon.services.log_in import TooManyTriesError, check_own_password
 from backupmon.web.access import actor, needs, reader
+from backupmon.web.digest_form import FIELDS, RHYTHMS, read_wishes, typed_wishes
 from backupmon.web.door import repeated_faults
 from backupmon.web.errors import error_response
 from backupmon.web.forms import Typed, page_again, typed
@@ -76,6 +80,22 @@ def change_wishes() -> ResponseReturnValue:
     return redirect(url_for(".index"))
 
 
+@bp.post("/digest")
+@needs(Role.VIEWER)
+def change_digest() -> ResponseReturnValue:
+    """Keep which mails the reader wants; for those whose name is the address they are known by."""
+    address = _own_address()
+    if address is None:
+        return error_response(404)
+    form = typed(FIELDS)
+    wishes = read_wishes(form)
+    if wishes is None:
+        return page_again(_PAGE, **_all(_own_wishes(), Typed()) | {"digest": form})
+    set_mail_wishes(address, wishes, actor(), now())
+    flash(_("Saved."), "good")
+    return redirect(url_for(".index"))
+
+
 @bp.post("/sign-out-everywhere")
 @needs(Role.VIEWER)
 def end_sessions() -> ResponseReturnValue:
@@ -85,9 +105,23 @@ def end_sessions() -> ResponseReturnValue:
     return redirect(url_for("door.login"))
 
 
+def _own_address() -> str | None:
+    """The reader's mail address, where it is known: as their name."""
+    name = reader().name
+    return name if split_recipients(name) == ((name,), ()) else None
+
+
 def _own_wishes() -> Typed:
     return Typed({"language": reader().language or "", "timezone": reader().timezone or ""})
 
 
 def _all(wishes: Typed, password: Typed) -> dict[str, object]:
-    return {"wishes": wishes, "password": password, "timezones": sorted(available_timezones())}
+    address = _own_address()
+    return {
+        "wishes": wishes,
+        "password": password,
+        "timezones": sorted(available_timezones()),
+        "digest": typed_wishes(wishes_of(address)) if address else None,
+        "rhythms": RHYTHMS,
+        "languages_to_choose": list(LANGUAGES.items()),
+    }

@@ -56,6 +56,7 @@ PLACES = (
     Place("alerts.index", _l("Alerts")),
     Place("system.index", _l("System")),
     Place("admin_users.index", _l("Users"), Role.ADMIN),
+    Place("admin_recipients.index", _l("Recipients"), Role.ADMIN),
     Place("admin_tokens.index", _l("API tokens"), Role.ADMIN),
     Place("admin_audit.index", _l("Audit log"), Role.ADMIN),
 )

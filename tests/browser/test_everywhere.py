@@ -11,8 +11,10 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 from sqlalchemy import func, select
 
+from backupmon.core.digest_policy import Rhythm
 from backupmon.extensions import db
-from backupmon.models import AgentReport
+from backupmon.models import AgentReport, AlertChannel
+from backupmon.services.alert_recipients import Wishes, set_digest
 from backupmon.services.discoveries import list_discoveries
 from backupmon.services.silences import snooze_job
 from tests.browser.conftest import unfold_all
@@ -204,6 +206,41 @@ def test_a_viewers_page_shows_no_button_that_changes_anything(
     page = open_page(paths["job"], role="viewer")
     expect(page.get_by_role("button", name="Scan now")).to_have_count(0)
     assert violations(page) == []
+
+
+@pytest.fixture
+def recipients(world: World) -> dict[str, str]:
+    """The pages of admins on who is told, with long addresses and channels on them."""
+    address = f"{'a' * 60}@{'mail.' * 12}example.org"
+    set_digest(address, Wishes(rhythm=Rhythm.WEEKLY), "test", at(8))
+    set_digest("ann@example.org", Wishes(rhythm=Rhythm.DAILY), "test", at(8))
+    for name in (LONG, "chat"):
+        row = AlertChannel(recipient_id=1, name=name, url="slack://a/b/c", created_at=at(8))
+        db.session.add(row)
+    db.session.commit()
+    return {"list": "/admin/recipients", "one": "/admin/recipients/1"}
+
+
+@pytest.mark.parametrize("name", ["list", "one"])
+def test_the_pages_on_who_is_told_fit_and_axe_finds_nothing(
+    open_page: Open, recipients: dict[str, str], name: str
+) -> None:
+    for scheme, locale in (("light", "en-GB"), ("dark", "fr-FR")):
+        options = {"viewport": PHONE, "color_scheme": scheme, "locale": locale}
+        page = open_page(recipients[name], role="admin", java_script_enabled=True, **options)
+        unfold_all(page)
+        assert not scrolls_sideways(page)
+        assert violations(page) == []
+
+
+def test_wishes_are_chosen_without_scripts(open_page: Open, recipients: dict[str, str]) -> None:
+    page = open_page(recipients["list"], role="admin", java_script_enabled=False)
+    page.get_by_role("link", name="ann@example.org").click()
+    page.get_by_label("Digest", exact=True).select_option("On Mondays")
+    page.get_by_label("At what time").fill("18:30")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("#notices")).to_contain_text("Saved")
+    expect(page.locator("main")).to_contain_text("on Mondays, 18:30")
 
 
 def test_the_door_fits_on_a_phone_and_axe_finds_nothing(world: World, open_page: Open) -> None:

@@ -204,7 +204,7 @@ def test_the_address_is_a_secret_everywhere(
     ]  # fmt: skip
     assert service.took[0]["title"] == "backupmon: this message arrived"
     assert "json://…" in listed.output
-    assert "has the option template" in wrong.output
+    assert "has an option that is not taken" in wrong.output
     assert "Apprise cannot use its address" in unusable.output
     audit = [[e.action, e.before, e.after] for e in db.session.scalars(select(AuditEvent))]
     assert [act[0] for act in audit] == ["channel.add", "channel.remove"]

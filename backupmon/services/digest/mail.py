@@ -19,7 +19,6 @@ from backupmon.language.standings import say_count
 from backupmon.language.wording import say_number, say_span
 from backupmon.models import Alert, AlertMessage, AlertState
 from backupmon.services.alert_recipients import (
-    clock_of,
     find_recipient,
     reading_as,
     wish_of,
@@ -147,7 +146,7 @@ def _counts(facts: Facts) -> str:
 
 
 def _rhythm(wish: DigestWish) -> str:
-    values = {"time": clock_of(wish.minute), "zone": wish.timezone}
+    values = {"time": wish.time, "zone": wish.timezone}
     if wish.rhythm is Rhythm.WEEKLY:
         return str(gettext("You get this on Mondays at %(time)s (%(zone)s).", **values))
     return str(gettext("You get this every day at %(time)s (%(zone)s).", **values))
