@@ -121,7 +121,12 @@ def remove(channel_id: int) -> ResponseReturnValue:
 
 
 def _all(form: Typed) -> dict[str, object]:
-    return {"recipients": list_recipients(current_settings()), "form": form, "rhythms": RHYTHMS}
+    settings = current_settings()
+    return {
+        "recipients": list_recipients(settings),
+        "form": form,
+        "usual_language": settings.language,
+    }
 
 
 def _one(
