@@ -37,6 +37,8 @@ requirements: $(VENV)/.dev
 	$(BIN)/pip-compile -q --upgrade --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	  --strip-extras --allow-unsafe --no-annotate --no-header -o requirements.txt requirements.in
 	$(BIN)/pip-compile -q --upgrade --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
+	  --strip-extras --allow-unsafe --no-annotate --no-header -o requirements-apprise.txt requirements-apprise.in
+	$(BIN)/pip-compile -q --upgrade --no-emit-index-url --no-emit-find-links --no-emit-trusted-host \
 	  --strip-extras --allow-unsafe --no-annotate --no-header -o requirements-dev.txt requirements-dev.in
 
 $(VENV)/bin/python:
