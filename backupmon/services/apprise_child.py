@@ -44,7 +44,7 @@ def _answer(wanted: dict[str, Any]) -> dict[str, Any]:
     plugin = apprise.Apprise.instantiate(wanted["url"], asset=asset, suppress_exceptions=True)
     if plugin is None or not type(plugin).__module__.startswith("apprise.plugins."):
         return {"why": "unusable"}
-    if wanted["own_server"] and not wanted["allow_private"] and _leads_inside(plugin.host):
+    if wanted["own_server"] and not wanted["allow_private"] and _leads_inside(plugin):
         return {"why": "private"}
     if wanted["title"] is None:
         return {"ok": True}
@@ -97,11 +97,15 @@ def _watch_requests() -> None:
     setattr(requests.Session, "get_redirect_target", lambda _self, _answer: None)  # noqa: B010
 
 
-def _leads_inside(host: object) -> bool:
+def _leads_inside(plugin: Any) -> bool:
     """Whether a server of one's own stands on a private network, as far as can be told now."""
+    host = str(getattr(plugin, "host", "") or "").strip("[]")
+    if not {".", ":"} & set(host) and host != "localhost":
+        # For some kinds that is no host but a secret, which nobody is to be asked for.
+        return False
     is_public = runpy.run_path(str(_CORE / "addresses.py"))["is_public"]
     try:
-        places = socket.getaddrinfo(str(host).strip("[]"), None, type=socket.SOCK_STREAM)
+        places = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return False
     return not any(is_public(str(place[4][0])) for place in places)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from flask_babel import gettext
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import joinedload
 
@@ -138,11 +138,6 @@ def with_channels(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         for row in rows
         for destination in (MAIL, *found.get(row["recipient_key"], ()))
     ]
-
-
-def count_channels() -> int:
-    """How many there are."""
-    return db.session.scalar(select(func.count()).select_from(AlertChannel)) or 0
 
 
 def _channels_of(keys: Iterable[str]) -> list[Any]:

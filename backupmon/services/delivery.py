@@ -109,8 +109,8 @@ def deliver_alerts(
     longest:
         After so long no further mail is begun: the rest waits for the next delivery.
     """
+    _enter_digests(settings, now)
     try:
-        enter_digests(settings, now)
         result = _deliver(settings, now, longest, together=together)
     except Exception as error:
         # A verdict stands whether or not it could be told of.
@@ -122,6 +122,15 @@ def deliver_alerts(
     result.sent += by_channels.sent
     result.refused += by_channels.failed
     return result
+
+
+def _enter_digests(settings: Settings, now: datetime) -> None:
+    try:
+        enter_digests(settings, now)
+    except Exception:
+        # Alerts go out whatever becomes of digests.
+        db.session.rollback()
+        log.exception("digests.failed")
 
 
 def _deliver(settings: Settings, now: datetime, longest: timedelta, *, together: bool) -> Delivery:

@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from backupmon.config import Settings
 from backupmon.core.alert_policy import AlertKind
 from backupmon.core.digest_policy import digest_due
+from backupmon.core.errors import ScheduleError
 from backupmon.extensions import begin_write, db
 from backupmon.models import Alert, AlertMessage, AlertRecipient, AlertState, MessageState
 from backupmon.services.alert_recipients import everyone, wish_of
@@ -77,11 +78,16 @@ def _to_do(settings: Settings, rows: Iterable[AlertRecipient], now: datetime) ->
     """What is due by now."""
     found = []
     for row in rows:
-        wish = wish_of(settings, row)
         last = row.digest_raised_at or row.created_at
         # A time ahead comes from a clock that was set back, or from a trial with --as-of. What
         # was sent already is known by its row.
-        occurrence = digest_due(wish, last if last <= now else _LONG_AGO, now)
+        last = last if last <= now else _LONG_AGO
+        try:
+            occurrence = digest_due(wish_of(settings, row), last, now)
+        except ScheduleError as error:
+            # A zone that is no more; the others shall not suffer for it.
+            log.warning("digest.unusable", recipient=row.address, reason=error.message)
+            continue
         if occurrence is not None:
             found.append(_Due(row, occurrence))
     return found

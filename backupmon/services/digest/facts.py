@@ -24,7 +24,7 @@ from backupmon.services.digest.server import ServerState, Watch, server_state, w
 from backupmon.services.digest.sizes import OddSize, odd_sizes
 
 #: More of a kind are counted, and not told one by one.
-MOST = 10
+_MOST_WORST, _MOST = 10, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +76,11 @@ def gather(settings: Settings, recipient_key: str, since: datetime, until: datet
         until=until,
         counts=count_jobs(until, mine),
         worst=_worst(mine, until),
-        stale=stale_copies(mine, until, MOST),
+        stale=stale_copies(mine, until, _MOST),
         cycles=cycles,
         arrived=arrived,
-        troubled=troubled_jobs(mine, since, until, MOST),
-        sizes=odd_sizes(mine, since, until, MOST),
+        troubled=troubled_jobs(mine, since, until, _MOST),
+        sizes=odd_sizes(mine, since, until, _MOST),
         kept=kept_copies(mine),
         discovered=_discovered(mine, all_jobs),
         watch=watched(settings, since, until),
@@ -94,7 +94,7 @@ def _worst(mine: ColumnElement[bool], now: datetime) -> list[JobRow]:
         select(job)
         .where(mine, job.is_active.is_(True), job.current_status.in_(_NEEDS_YOU))
         .order_by(severity(), job.search_key, job.id)
-        .limit(MOST)
+        .limit(_MOST_WORST)
     )
     return rows_of(db.session.scalars(query).all(), now)
 
@@ -106,7 +106,7 @@ def _discovered(mine: ColumnElement[bool], all_jobs: bool) -> Discovered:
     if not all_jobs:
         agents = select(ExpectedBackupJob.agent_key).where(mine)
         query = query.where(Discovery.agent_key.in_(agents))
-    query = query.order_by(Discovery.first_seen_at.desc(), Discovery.id.desc()).limit(MOST)
+    query = query.order_by(Discovery.first_seen_at.desc(), Discovery.id.desc()).limit(_MOST)
     rows = db.session.execute(query).all()
     return Discovered(tuple((row[0], row[1]) for row in rows), rows[0][2] if rows else 0)
 
