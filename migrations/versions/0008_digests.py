@@ -1,6 +1,6 @@
 """Digests: at which hour, in which zone; each once per period.
 
-Revision 0009.
+Revision 0008.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from alembic import op
 
 
-revision = "0009"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 

@@ -1,13 +1,13 @@
 """How much was measured since the beginning, and what is on disk without reading every row.
 
-Revision 0011.
+Revision 0009.
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0011"
-down_revision = "0007"
+revision = "0009"
+down_revision = "0008"
 branch_labels = None
 depends_on = None
 
