@@ -10,8 +10,8 @@ from backupmon.cli.edge import needs_database, print_json
 from backupmon.cli.job_options import actor, defaults, fail_rows, now
 from backupmon.core.errors import BackupmonError
 from backupmon.services.job_drafts import RowsRefusedError
-from backupmon.services.job_files import csv_text, json_text
 from backupmon.services.job_import import import_jobs
+from backupmon.services.job_writing import csv_text, json_text
 from backupmon.services.jobs import list_jobs
 
 

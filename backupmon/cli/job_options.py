@@ -11,10 +11,9 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from backupmon.cli.edge import fail, settings
-from backupmon.core.alert_policy import AlertWhen, Reminders
 from backupmon.core.errors import BackupmonError
-from backupmon.core.job_spec import EDITABLE, ContentPolicy, JobDefaults, PromotionMode
-from backupmon.core.paths import DEFAULT_DEPOSIT, DEFAULT_FINAL, DEFAULT_LOG
+from backupmon.core.job_columns import CHOICES, MEANINGS, USUAL_PATHS
+from backupmon.core.job_spec import EDITABLE, JobDefaults
 from backupmon.core.text import clean
 from backupmon.services.job_drafts import RowsRefusedError
 
@@ -26,28 +25,15 @@ _ALIASES = {
     "company_name": "--company",
     "database_name": "--database",
 }
-_HELP = {
-    "year": "Year in the final path; without it, the year of the cycle.",
-    "company_name": "The company the database belongs to.",
-    "city": "Where the agent is.",
-    "neighborhood": "Part of the city, where one has several sites.",
-    "database_name": "The database, as the agent's report names it.",
-    "agent_id_responsible": "The agent that delivers it: the name of its folder.",
-    "schedule": 'Cron expression of five fields, such as "30 2 * * *".',
-    "timezone": "IANA time zone that the schedule is read in.",
-    "grace_minutes": "Minutes after the due time before the backup is missing.",
-    "early_minutes": "Minutes before the due time that still count.",
-    "content_policy": f"One of {', '.join(ContentPolicy)}.",
-    "agent_deposit_path_template": f"Where the agent stages the file: {DEFAULT_DEPOSIT}",
-    "agent_log_deposit_path_template": f"Where the agent puts its reports: {DEFAULT_LOG}",
-    "final_storage_path_template": f"Where the good copy goes: {DEFAULT_FINAL}",
-    "promotion_mode": f"One of {', '.join(PromotionMode)}: whether the staged file goes or stays.",
-    "notification_recipients": "Mail addresses, comma-separated.",
-    "alert_when": f"One of {', '.join(AlertWhen)}: how often a job that stays bad is told of.",
-    "alert_reminders": f"One of {', '.join(Reminders)}: whether it is told that trouble lasts.",
-    "is_active": "true, or false for a paused job.",
-    "paused_until": "Pause until that moment, in ISO 8601.",
-}
+
+
+def _help(name: str) -> str:
+    """What the field means, and what it may be."""
+    if name in CHOICES:
+        return f"{MEANINGS[name]} One of {', '.join(CHOICES[name])}."
+    return (
+        f"{MEANINGS[name]} Usually {USUAL_PATHS[name]}" if name in USUAL_PATHS else MEANINGS[name]
+    )
 
 
 def field_options(*left_out: str) -> Callable[[C], C]:
@@ -57,7 +43,7 @@ def field_options(*left_out: str) -> Callable[[C], C]:
         for name in reversed([name for name in EDITABLE if name not in left_out]):
             flags = [f"--{name.replace('_', '-')}"]
             flags += [_ALIASES[name]] if name in _ALIASES else []
-            command = click.option(*flags, name, help=_HELP[name], metavar="TEXT")(command)
+            command = click.option(*flags, name, help=_help(name), metavar="TEXT")(command)
         return command
 
     return decorate

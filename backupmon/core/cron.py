@@ -28,7 +28,9 @@ from zoneinfo import ZoneInfo, available_timezones
 from cronsim import CronSim, CronSimError
 
 from backupmon.core.errors import ScheduleError
+from backupmon.core.phrases import sentence
 from backupmon.core.text import one_line
+from backupmon.core.words import to_translate
 
 #: Due times exist in these local years only; the ends leave room for a day and for grace.
 FIRST_YEAR, LAST_YEAR = 1970, 9998
@@ -39,7 +41,17 @@ _DAY = timedelta(days=1)
 _MINUTES_A_DAY = 1440
 _FIELD = re.compile(r"[0-9A-Za-z*,/#-]+")
 _MAX_CRON = 200
-_FIVE_FIELDS = 'write five fields: minute hour day month weekday, such as "30 2 * * *"'
+_FIVE_FIELDS = to_translate(
+    'write five fields: minute hour day month weekday, such as "30 2 * * *"'
+)
+#: What cronsim says, and what we say.
+_PROBLEMS = {
+    "Bad minute": sentence("bad minute"),
+    "Bad hour": sentence("bad hour"),
+    "Bad day-of-month": sentence("bad day-of-month"),
+    "Bad month": sentence("bad month"),
+    "Bad day-of-week": sentence("bad day-of-week"),
+}
 _NICKNAMES = {
     "@hourly": "0 * * * *",
     "@daily": "0 0 * * *",
@@ -149,12 +161,28 @@ def _unreadable(cron: str, fields: list[str], problem: str) -> ScheduleError:
         with suppress(CronSimError):
             CronSim(" ".join([*fields[:3], "*", fields[4]]), datetime(2000, 1, 1, tzinfo=UTC))
             return _never(cron)
-    return ScheduleError(f'the schedule "{cron}" cannot be read: {problem.lower()}', _FIVE_FIELDS)
+    return ScheduleError(
+        sentence(
+            'the schedule "%(cron)s" cannot be read: %(problem)s',
+            cron=cron,
+            problem=_PROBLEMS.get(problem, problem.lower()),
+        ),
+        _FIVE_FIELDS,
+    )
 
 
 def _never(cron: str) -> ScheduleError:
     return ScheduleError(
-        f'the schedule "{cron}" never occurs', "these months have no such day: mend day or month"
+        sentence('the schedule "%(cron)s" never occurs', cron=cron),
+        to_translate("these months have no such day: mend day or month"),
+    )
+
+
+def _not_five(shown: str, count: int) -> str:
+    if count == 1:
+        return sentence('the schedule "%(text)s" has 1 field, not five', text=shown)
+    return sentence(
+        'the schedule "%(text)s" has %(count)s fields, not five', text=shown, count=count
     )
 
 
@@ -163,21 +191,30 @@ def _fields(cron: str) -> list[str]:
     shown = one_line(cron, 60)
     fields = cron.split()
     if not fields:
-        raise ScheduleError("the schedule is empty", _FIVE_FIELDS)
+        raise ScheduleError(to_translate("the schedule is empty"), _FIVE_FIELDS)
     if fields[0].startswith("@"):
         same = _NICKNAMES.get(fields[0].lower())
-        hint = f'write "{same}" instead' if same and len(fields) == 1 else _FIVE_FIELDS
-        raise ScheduleError(f'the schedule "{shown}" is a nickname, not five fields', hint)
+        known = same is not None and len(fields) == 1
+        hint = sentence('write "%(cron)s" instead', cron=same or "") if known else _FIVE_FIELDS
+        raise ScheduleError(
+            sentence('the schedule "%(text)s" is a nickname, not five fields', text=shown), hint
+        )
     if len(fields) != 5:
         raise ScheduleError(
-            f'the schedule "{shown}" has {len(fields)} field{"s" * (len(fields) > 1)}, not five',
+            _not_five(shown, len(fields)),
             _FIVE_FIELDS,
         )
     if len(cron) > _MAX_CRON:
-        raise ScheduleError(f"the schedule is longer than {_MAX_CRON} characters", _FIVE_FIELDS)
+        raise ScheduleError(
+            sentence("the schedule is longer than %(most)s characters", most=_MAX_CRON),
+            _FIVE_FIELDS,
+        )
     if not all(_FIELD.fullmatch(field) for field in fields):
         raise ScheduleError(
-            f'the schedule "{shown}" has characters that no cron expression has', _FIVE_FIELDS
+            sentence(
+                'the schedule "%(text)s" has characters that no cron expression has', text=shown
+            ),
+            _FIVE_FIELDS,
         )
     return fields
 
@@ -294,8 +331,15 @@ def _zone(timezone: str) -> ZoneInfo:
     exact = [shown.lower()] if shown.lower() in names else []
     close = exact or get_close_matches(shown.lower(), names, n=3, cutoff=0.7)
     examples = [names[name] for name in close] or ["Europe/Paris", "America/New_York", "UTC"]
-    hint = "did you mean" if close else "give an IANA name such as"
-    raise ScheduleError(f'there is no time zone "{shown}"', f"{hint} {', '.join(examples)}")
+    hint = (
+        sentence("did you mean %(word)s?", word=", ".join(examples))
+        if close
+        else sentence("give an IANA name such as %(words)s", words=", ".join(examples))
+    )
+    raise ScheduleError(
+        sentence('there is no time zone "%(text)s"', text=shown),
+        hint,
+    )
 
 
 @lru_cache(maxsize=1)

@@ -14,8 +14,10 @@ from typing import TypeVar
 from backupmon.core.cron import check_cron, check_timezone
 from backupmon.core.errors import RefusedError
 from backupmon.core.paths import TemplateKind, check_template, is_control, safe_component
+from backupmon.core.phrases import sentence
 from backupmon.core.schedule import MAX_MINUTES
 from backupmon.core.text import MAX_NAME, one_line
+from backupmon.core.words import to_translate
 
 MAX_AGENT_ID = 100
 #: Room is left for what a template puts beside the id in one path component (255 bytes).
@@ -34,9 +36,19 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _ADDRESS = re.compile(rf"{_ATEXT}(?:\.{_ATEXT})*@{_LABEL}(?:\.{_LABEL})*")
 _NAMED = re.compile(r'(?P<name>[^<>"]*)<(?P<address>[^<>]*)>')
 _MAX_ADDRESS, _MAX_LOCAL = 254, 64
-_TRUE = frozenset({"true", "1", "yes", "on"})
-_FALSE = frozenset({"false", "0", "no", "off"})
-_TIME_HINT = "write ISO 8601, such as 2026-01-31T08:00Z; without a zone it is read as UTC"
+#: In French too: a spreadsheet translates the words by itself.
+_TRUE = frozenset({"true", "1", "yes", "on", "vrai", "oui"})
+_FALSE = frozenset({"false", "0", "no", "off", "faux", "non"})
+_NUMBER = sentence("a number")
+_KINDS = {
+    bool: sentence("true or false"),
+    int: _NUMBER,
+    float: _NUMBER,
+    list: sentence("a list"),
+}
+_TIME_HINT = to_translate(
+    "write ISO 8601, such as 2026-01-31T08:00Z; without a zone it is read as UTC"
+)
 
 
 def is_blank(value: object) -> bool:
@@ -47,7 +59,10 @@ def is_blank(value: object) -> bool:
 def text(value: object) -> str:
     """A string without the blanks at its ends."""
     if not isinstance(value, str):
-        raise RefusedError(f"must be text, not {_kind(value)}", "put it in quotes")
+        raise RefusedError(
+            sentence("must be text, not %(kind)s", kind=_kind(value)),
+            to_translate("put it in quotes"),
+        )
     return value.strip()
 
 
@@ -55,7 +70,10 @@ def name(value: object) -> str:
     """The name of a company, place or database, as it was written."""
     found = text(value)
     if len(found) > MAX_NAME:
-        raise RefusedError(f"is longer than {MAX_NAME} characters", "shorten it")
+        raise RefusedError(
+            sentence("is longer than %(most)s characters", most=MAX_NAME),
+            to_translate("shorten it"),
+        )
     _refuse_controls(found)
     return found
 
@@ -64,16 +82,29 @@ def agent_id(value: object) -> str:
     """An agent's id, in NFC: the name of its folder, so it must be usable as one."""
     found = unicodedata.normalize("NFC", text(value))
     if len(found) > MAX_AGENT_ID:
-        raise RefusedError(f"is longer than {MAX_AGENT_ID} characters", "shorten it")
+        raise RefusedError(
+            sentence("is longer than %(most)s characters", most=MAX_AGENT_ID),
+            to_translate("shorten it"),
+        )
     if len(found.encode(errors="replace")) > MAX_AGENT_ID_BYTES:
-        raise RefusedError(f"is longer than {MAX_AGENT_ID_BYTES} bytes in UTF-8", "shorten it")
+        raise RefusedError(
+            sentence("is longer than %(most)s bytes in UTF-8", most=MAX_AGENT_ID_BYTES),
+            to_translate("shorten it"),
+        )
     _refuse_controls(found)
     if "/" in found or "\\" in found:
-        raise RefusedError("has a path separator", "it names one folder: remove / and \\")
+        raise RefusedError(
+            to_translate("has a path separator"),
+            to_translate("it names one folder: remove / and \\"),
+        )
     if found.startswith("."):
-        raise RefusedError("begins with a dot", "such folders are the server's own")
+        raise RefusedError(
+            to_translate("begins with a dot"), to_translate("such folders are the server's own")
+        )
     if safe_component(found) != found:
-        raise RefusedError("cannot name a folder", "use letters, digits, - and _")
+        raise RefusedError(
+            to_translate("cannot name a folder"), to_translate("use letters, digits, - and _")
+        )
     return found
 
 
@@ -102,9 +133,14 @@ def minutes(value: object) -> int:
     """Minutes from 0 to a year."""
     found = _whole(value)
     if found < 0:
-        raise RefusedError("must not be negative", "give 0 or more minutes")
+        raise RefusedError(
+            to_translate("must not be negative"), to_translate("give 0 or more minutes")
+        )
     if found > MAX_MINUTES:
-        raise RefusedError(f"is more than {MAX_MINUTES} minutes, a year", "give fewer minutes")
+        raise RefusedError(
+            sentence("is more than %(most)s minutes, a year", most=MAX_MINUTES),
+            to_translate("give fewer minutes"),
+        )
     return found
 
 
@@ -113,7 +149,12 @@ def year(value: object) -> int:
     found = _whole(value)
     if not FIRST_YEAR <= found <= LAST_YEAR:
         raise RefusedError(
-            f"is not a year from {FIRST_YEAR} to {LAST_YEAR}", "leave it out for the cycle's year"
+            sentence(
+                "is not a year from %(first)s to %(last)s",
+                first=str(FIRST_YEAR),
+                last=str(LAST_YEAR),
+            ),
+            to_translate("leave it out for the cycle's year"),
         )
     return found
 
@@ -129,7 +170,10 @@ def truth(value: object) -> bool:
         return True
     if word in _FALSE:
         return False
-    raise RefusedError(f"is neither true nor false: {_shown(value)}", "write true or false")
+    raise RefusedError(
+        sentence("is neither true nor false: %(value)s", value=_shown(value)),
+        to_translate("write true or false"),
+    )
 
 
 def choice(value: object, choices: type[E]) -> E:
@@ -139,7 +183,8 @@ def choice(value: object, choices: type[E]) -> E:
         return choices(word)
     except ValueError:
         raise RefusedError(
-            f"cannot be {_shown(value)}", f"choose one of {', '.join(choices)}"
+            sentence("cannot be %(value)s", value=_shown(value)),
+            sentence("choose one of %(words)s", words=", ".join(choices)),
         ) from None
 
 
@@ -148,11 +193,18 @@ def recipients(value: object) -> str | None:
     good, bad = split_recipients(_joined(value))
     if bad:
         raise RefusedError(
-            "has what is no mail address: " + ", ".join(_shown(word) for word in bad[:5]),
-            "separate addresses with commas, such as ann@example.org, bob@example.org",
+            sentence(
+                "has what is no mail address: %(words)s", words=", ".join(map(_shown, bad[:5]))
+            ),
+            to_translate(
+                "separate addresses with commas, such as ann@example.org, bob@example.org"
+            ),
         )
     if len(good) > MAX_RECIPIENTS:
-        raise RefusedError(f"has more than {MAX_RECIPIENTS} addresses", "use a mailing list")
+        raise RefusedError(
+            sentence("has more than %(most)s addresses", most=MAX_RECIPIENTS),
+            to_translate("use a mailing list"),
+        )
     return ", ".join(good) or None
 
 
@@ -160,7 +212,10 @@ def address(value: object) -> str:
     """One mail address."""
     found = text(value)
     if not _is_address(found):
-        raise RefusedError(f"is no mail address: {_shown(found)}", "such as ann@example.org")
+        raise RefusedError(
+            sentence("is no mail address: %(value)s", value=_shown(found)),
+            to_translate("such as ann@example.org"),
+        )
     return found
 
 
@@ -171,8 +226,8 @@ def sender(value: object) -> str:
     named = _NAMED.fullmatch(found)
     if not _is_address(named["address"] if named else found):
         raise RefusedError(
-            f"is no mail address: {_shown(found)}",
-            "such as backups@example.org or Backups <backups@example.org>",
+            sentence("is no mail address: %(value)s", value=_shown(found)),
+            to_translate("such as backups@example.org or Backups <backups@example.org>"),
         )
     return found
 
@@ -195,29 +250,49 @@ def moment(value: object) -> datetime:
         try:
             found = datetime.fromisoformat(text(value))
         except ValueError:
-            raise RefusedError(f"is no time: {_shown(value)}", _TIME_HINT) from None
+            raise RefusedError(
+                sentence("is no time: %(value)s", value=_shown(value)), _TIME_HINT
+            ) from None
     found = found if found.tzinfo else found.replace(tzinfo=UTC)
     # The edges of the calendar cannot be moved to UTC, and mean nothing here.
     if not FIRST_YEAR <= found.year < LAST_YEAR:
-        raise RefusedError(f"is not in the years {FIRST_YEAR} to {LAST_YEAR - 1}", _TIME_HINT)
+        raise RefusedError(
+            sentence(
+                "is not in the years %(first)s to %(last)s",
+                first=str(FIRST_YEAR),
+                last=str(LAST_YEAR - 1),
+            ),
+            _TIME_HINT,
+        )
     return found.astimezone(UTC)
 
 
 def _whole(value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int | float | str):
-        raise RefusedError(f"must be a whole number, not {_kind(value)}", "write digits only")
+        raise RefusedError(
+            sentence("must be a whole number, not %(kind)s", kind=_kind(value)),
+            to_translate("write digits only"),
+        )
     if isinstance(value, int):
         return value
     if isinstance(value, float):
         if value.is_integer():
             return int(value)
-        raise RefusedError(f"is not a whole number: {value}", "write digits only")
+        raise RefusedError(
+            sentence("is not a whole number: %(value)s", value=str(value)),
+            to_translate("write digits only"),
+        )
     written = value.strip()
     if not _WHOLE.fullmatch(written):
-        raise RefusedError(f"is not a whole number: {_shown(written)}", "write digits only")
+        raise RefusedError(
+            sentence("is not a whole number: %(value)s", value=_shown(written)),
+            to_translate("write digits only"),
+        )
     digits = written.split(".")[0]
     if len(digits) > _MAX_DIGITS:
-        raise RefusedError("has far too many digits", "write a smaller number")
+        raise RefusedError(
+            to_translate("has far too many digits"), to_translate("write a smaller number")
+        )
     return int(digits)
 
 
@@ -239,13 +314,15 @@ def _refuse_controls(found: str) -> None:
     for char in found:
         if is_control(char):
             raise RefusedError(
-                f"has a character that cannot be shown, U+{ord(char):04X}", "remove it"
+                sentence(
+                    "has a character that cannot be shown, U+%(code)s", code=f"{ord(char):04X}"
+                ),
+                to_translate("remove it"),
             )
 
 
 def _kind(value: object) -> str:
-    kinds = {bool: "true or false", int: "a number", float: "a number", list: "a list"}
-    return kinds.get(type(value), "an object")
+    return _KINDS.get(type(value), sentence("an object"))
 
 
 def _shown(value: object) -> str:

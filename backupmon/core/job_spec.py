@@ -20,7 +20,9 @@ from backupmon.core.paths import (
     TemplateKind,
     render,
 )
+from backupmon.core.phrases import sentence
 from backupmon.core.text import one_line
+from backupmon.core.words import to_translate
 
 T = TypeVar("T")
 
@@ -148,7 +150,9 @@ class _Reading:
     def required(self, name: str, read: Callable[[object], str]) -> str:
         """As `field`, of one that has no default."""
         if job_fields.is_blank(self._values.get(name)):
-            self.faults.append(FieldFault(name, "is required", "give it a value"))
+            self.faults.append(
+                FieldFault(name, to_translate("is required"), to_translate("give it a value"))
+            )
             return ""
         return self.field(name, read, "")
 
@@ -212,8 +216,10 @@ def _check_final_path(reading: _Reading, spec: JobSpec) -> None:
 def _unknown(name: object) -> FieldFault:
     shown = one_line(str(name), 60) if name else "(no name)"
     close = get_close_matches(shown.lower(), EDITABLE, n=1)
-    hint = f"did you mean {close[0]}?" if close else f"known fields: {', '.join(EDITABLE)}"
-    return FieldFault(shown, "is no field of a job", hint)
+    hint = sentence("known fields: %(words)s", words=", ".join(EDITABLE))
+    if close:
+        hint = sentence("did you mean %(word)s?", word=close[0])
+    return FieldFault(shown, to_translate("is no field of a job"), hint)
 
 
 def _place(fault: FieldFault) -> int:

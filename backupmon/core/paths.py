@@ -15,7 +15,9 @@ from enum import StrEnum
 from functools import lru_cache
 
 from backupmon.core.errors import TemplateError
+from backupmon.core.phrases import sentence
 from backupmon.core.text import one_line
+from backupmon.core.words import to_translate
 
 PLACEHOLDERS: tuple[str, ...] = (
     "agent_id",
@@ -44,9 +46,18 @@ _FIELD = re.compile(r"\{([^{}]*)\}")
 _DRIVE = re.compile(r"\s*[A-Za-z]:")
 _LEADING = re.compile(r"\A[\s.]+")
 _EXTENSION = re.compile(r"(?:\.[A-Za-z0-9]{1,10}){1,3}\Z")
-_KNOWN = "known placeholders: " + ", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+_KNOWN = sentence(
+    "known placeholders: %(words)s", words=", ".join(f"{{{name}}}" for name in PLACEHOLDERS)
+)
 #: They change the order in which a path is shown, so that it looks like another.
 _OVERRIDES = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+_SIGNS = (
+    ("!", sentence("a conversion")),
+    (":", sentence("a format")),
+    (".", sentence("an attribute")),
+)
 
 
 class TemplateKind(StrEnum):
@@ -80,8 +91,14 @@ def check_template(template: str, kind: TemplateKind) -> None:
         return
     if "agent_id" not in names:
         raise TemplateError(
-            f'the {kind} template "{one_line(template, 80)}" does not contain {{agent_id}}',
-            "the folder decides whose report or file it is: a shared one has no owner",
+            sentence(
+                'the %(kind)s template "%(text)s" does not contain {agent_id}',
+                kind=kind,
+                text=one_line(template, 80),
+            ),
+            to_translate(
+                "the folder decides whose report or file it is: a shared one has no owner"
+            ),
         )
     if kind is TemplateKind.LOG:
         _check_log(names)
@@ -104,8 +121,8 @@ def render(template: str, values: Values) -> tuple[str, ...]:
     path = tuple(filter(None, (_filled(pieces, values) for pieces in _components(template))))
     if not path:
         raise TemplateError(
-            f'nothing is left of the path "{one_line(template, 80)}"',
-            "use a placeholder that is never empty, such as {database_name}",
+            sentence('nothing is left of the path "%(text)s"', text=one_line(template, 80)),
+            to_translate("use a placeholder that is never empty, such as {database_name}"),
         )
     return path
 
@@ -178,12 +195,12 @@ def _pieces(pieces: tuple[str, ...], values: Values, *, safe: bool = False) -> l
 
 def _text(name: str, values: Values) -> str:
     if name not in values:
-        raise TemplateError(f"no value is given for {{{name}}}")
+        raise TemplateError(sentence("no value is given for {%(name)s}", name=name))
     value = values[name]
     try:
         return "" if value is None else str(value)
     except ValueError:
-        raise TemplateError(f"the number for {{{name}}} is too long") from None
+        raise TemplateError(sentence("the number for {%(name)s} is too long", name=name)) from None
 
 
 def _safe_value(name: str, text: str) -> str:
@@ -222,7 +239,12 @@ def _components(template: str) -> tuple[tuple[str, ...], ...]:
     components = [tuple(_FIELD.split(part)) for part in template.split("/") if part.strip()]
     if len(components) > MAX_DEPTH:
         raise TemplateError(
-            f'the template "{shown}" is more than {MAX_DEPTH} folders deep', "leave some out"
+            sentence(
+                'the template "%(text)s" is more than %(most)s folders deep',
+                text=shown,
+                most=MAX_DEPTH,
+            ),
+            to_translate("leave some out"),
         )
     for pieces in components:
         _check_literals(pieces[0::2], shown)
@@ -233,70 +255,102 @@ def _components(template: str) -> tuple[tuple[str, ...], ...]:
 
 def _check_whole(template: str, shown: str) -> None:
     if not template.strip():
-        raise TemplateError("the template is empty", _KNOWN)
+        raise TemplateError(to_translate("the template is empty"), _KNOWN)
     if len(template) > MAX_TEMPLATE:
-        raise TemplateError(f"the template is longer than {MAX_TEMPLATE} characters")
+        raise TemplateError(
+            sentence("the template is longer than %(most)s characters", most=MAX_TEMPLATE)
+        )
     if any(map(is_control, template)):
-        raise TemplateError(f'the template "{shown}" has a control character', "remove it")
+        raise TemplateError(
+            sentence('the template "%(text)s" has a control character', text=shown),
+            to_translate("remove it"),
+        )
     if template.lstrip()[0] in "/\\" or _DRIVE.match(template):
         raise TemplateError(
-            f'the template "{shown}" is absolute', "begin with a name: paths lie below their root"
+            sentence('the template "%(text)s" is absolute', text=shown),
+            to_translate("begin with a name: paths lie below their root"),
         )
     if "\\" in template:
-        raise TemplateError(f'the template "{shown}" has a backslash', "separate folders with /")
+        raise TemplateError(
+            sentence('the template "%(text)s" has a backslash', text=shown),
+            to_translate("separate folders with /"),
+        )
 
 
 def _check_literals(literals: tuple[str, ...], shown: str) -> None:
     first = literals[0].strip()
     if len(literals) == 1 and first in (".", ".."):
         raise TemplateError(
-            f'the template "{shown}" has the component "{first}"', "name the folders themselves"
+            sentence(
+                'the template "%(text)s" has the component "%(first)s"', text=shown, first=first
+            ),
+            to_translate("name the folders themselves"),
         )
     if first.startswith("."):
         raise TemplateError(
-            f'the template "{shown}" has a component that begins with a dot',
-            "such names are the server's own; begin with a letter or a placeholder",
+            sentence('the template "%(text)s" has a component that begins with a dot', text=shown),
+            to_translate("such names are the server's own; begin with a letter or a placeholder"),
         )
     if any("{" in literal or "}" in literal for literal in literals):
         raise TemplateError(
-            f'the template "{shown}" has a brace that belongs to no placeholder',
-            f"braces cannot be part of a name; {_KNOWN}",
+            sentence(
+                'the template "%(text)s" has a brace that belongs to no placeholder', text=shown
+            ),
+            sentence("braces cannot be part of a name; %(known)s", known=_KNOWN),
         )
 
 
 def _check_placeholder(name: str, shown: str) -> None:
     if name in PLACEHOLDERS:
         return
-    odd = f'the template "{shown}" has "{{{one_line(name, 40)}}}"'
-    for sign, what in (("!", "a conversion"), (":", "a format"), (".", "an attribute")):
+    found = {"text": shown, "name": one_line(name, 40)}
+    odd = sentence('the template "%(text)s" has "{%(name)s}"', **found)
+    for sign, what in _SIGNS:
         if sign in name:
-            raise TemplateError(f"{odd}, with {what}", f"write the bare name; {_KNOWN}")
+            raise TemplateError(
+                sentence("%(odd)s, with %(what)s", odd=odd, what=what),
+                sentence("write the bare name; %(known)s", known=_KNOWN),
+            )
     if "[" in name:
-        raise TemplateError(f"{odd}, with an index", f"write the bare name; {_KNOWN}")
+        raise TemplateError(
+            sentence("%(odd)s, with an index", odd=odd),
+            sentence("write the bare name; %(known)s", known=_KNOWN),
+        )
     if not name.strip() or name.strip().isdigit():
-        raise TemplateError(f"{odd}, which names nothing", _KNOWN)
+        raise TemplateError(sentence("%(odd)s, which names nothing", odd=odd), _KNOWN)
     close = get_close_matches(name.strip().lower(), PLACEHOLDERS, n=1)
-    meant = f"did you mean {{{close[0]}}}? " if close else ""
-    raise TemplateError(f"{odd}, which is no known placeholder", meant + _KNOWN)
+    hint = _KNOWN
+    if close:
+        hint = sentence("did you mean {%(word)s}? %(known)s", word=close[0], known=_KNOWN)
+    raise TemplateError(sentence("%(odd)s, which is no known placeholder", odd=odd), hint)
 
 
 def _check_log(names: set[str]) -> None:
     for name in ("staged_file_name", "year"):
         if name in names:
             raise TemplateError(
-                f"the log template cannot contain {{{name}}}",
-                "a report is for a whole run: its folder is looked up before the report is read",
+                sentence("the log template cannot contain {%(name)s}", name=name),
+                to_translate(
+                    "a report is for a whole run: its folder is looked up before the report is read"
+                ),
             )
 
 
 def _check_deposit(template: str, names: set[str]) -> None:
     if "staged_file_name" not in names:
         raise TemplateError(
-            "the deposit template does not contain {staged_file_name}",
-            f'it must name the file itself, as "{DEFAULT_DEPOSIT}" does',
+            to_translate("the deposit template does not contain {staged_file_name}"),
+            sentence(
+                'it must name the file itself, as "%(template)s" does',
+                template=DEFAULT_DEPOSIT,
+            ),
         )
     if any({"agent_id", "staged_file_name"} <= set(c[1::2]) for c in _components(template)):
         raise TemplateError(
-            "the deposit template has {agent_id} and {staged_file_name} in one component",
-            "give every agent its own folder: a file name could imitate another agent's",
+            to_translate(
+                "the deposit template has {agent_id} and {staged_file_name} in one component"
+            ),
+            to_translate(
+                "give every agent its own folder: a file name could imitate another agent's"
+            ),
         )

@@ -19,7 +19,7 @@ class ByteCount(int):
     """A size in bytes, to be said in kB, MB, GB."""
 
 
-class Sentence(str):
+class Kept(str):
     """A sentence of the server's own, kept in English, to be said in the reader's language."""
 
     __slots__ = ()
@@ -67,3 +67,28 @@ def _in_english(value: Value) -> str:
     if isinstance(value, timedelta):
         return human_span(value)
     return str(value)
+
+
+class Sentence(str):
+    """A phrase that is its own English: a plain string to whoever does not translate."""
+
+    __slots__ = ("phrase",)
+    phrase: Phrase
+
+    def __new__(cls, spoken: Phrase) -> Sentence:
+        """The sentence that says `spoken`."""
+        found = super().__new__(cls, in_english(spoken))
+        found.phrase = spoken
+        return found
+
+    def __getnewargs__(self) -> tuple[Phrase]:  # type: ignore[override]
+        """What a copy is made of."""
+        return (self.phrase,)
+
+
+def sentence(text: str, /, **values: Value) -> Sentence:
+    """An error's words, written out where it is called: English as they are, and translatable.
+
+    A number that is not an amount, such as a year, is given as a string.
+    """
+    return Sentence(phrase(text, **values))

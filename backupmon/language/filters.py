@@ -14,7 +14,9 @@ from flask import g
 from flask_babel import format_datetime, gettext
 from markupsafe import Markup, escape
 
+from backupmon.core.phrases import Sentence
 from backupmon.core.words import short_hash
+from backupmon.language.phrases import say
 from backupmon.language.wording import say_age, say_number, say_size, say_span
 
 #: The same order in every language that is spoken here, and no doubt about noon.
@@ -62,6 +64,11 @@ def age_filter(moment: datetime | None) -> Markup:
     return time_element(moment, words=None if moment is None else say_age(now() - moment))
 
 
+def translate(words: str) -> str:
+    """Words from elsewhere in the reader's language, where they are known in it."""
+    return say(words.phrase) if isinstance(words, Sentence) else str(gettext(words))
+
+
 def _or_dash(say: Callable[[Any], str]) -> Callable[[Any], str]:
     return lambda value: _NOTHING if value is None else say(value)
 
@@ -82,6 +89,6 @@ FILTERS: dict[str, Callable[..., str]] = {
     "size": _or_dash(say_size),
     "number": _or_dash(say_number),
     # Words that only their maker knew: ``_()`` would stumble over a per cent sign in them.
-    "translate": gettext,
+    "translate": translate,
     "short_hash": _or_dash(short_hash),
 }

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from flask_babel import format_datetime, gettext
 
-from backupmon.core.phrases import ByteCount, Phrase, Sentence, Value
+from backupmon.core.phrases import ByteCount, Kept, Phrase, Sentence, Value
 from backupmon.core.text import clean
 from backupmon.language.retelling import retell
 from backupmon.language.wording import say_number, say_size, say_span
@@ -35,5 +35,7 @@ def _say_value(value: Value) -> str:
     if isinstance(value, timedelta):
         return say_span(value)
     if isinstance(value, Sentence):
+        return say(value.phrase)
+    if isinstance(value, Kept):
         return retell(value)
     return say_number(value) if isinstance(value, int) else value

@@ -10,7 +10,9 @@ from typing import Any
 from sqlalchemy import delete, select
 
 from backupmon.core.job_spec import EDITABLE, FieldFault, JobDefaults, JobSpec, agent_key
+from backupmon.core.phrases import sentence
 from backupmon.core.text import one_line
+from backupmon.core.words import to_translate
 from backupmon.extensions import begin_write, db
 from backupmon.models import Discovery, ExpectedBackupJob
 from backupmon.models.columns import row_dict
@@ -27,6 +29,7 @@ from backupmon.services.job_drafts import (
     refuse_shared_paths,
     row_faults,
 )
+from backupmon.services.job_plans import Plan, PlanChangedError, changed_fields, plan_of
 from backupmon.services.job_state import restart_cycles
 
 #: Any number but the scan's will do ("jobs" in ASCII).
@@ -57,6 +60,7 @@ def put_jobs(
     *,
     update: bool = True,
     dry_run: bool = False,
+    expected: str | None = None,
 ) -> Outcome:
     """Add the jobs of `rows`, or update the same (agent, database): all of them, or none.
 
@@ -68,16 +72,21 @@ def put_jobs(
         Whether a row may concern a job that is there; else it is refused.
     dry_run:
         Check everything, and change nothing.
+    expected:
+        The fingerprint of the plan that this must be the doing of; None does not ask.
 
     Raises
     ------
     RowsRefusedError
         Naming every bad row with every fault in it.
+    PlanChangedError
+        When jobs have become others since it was planned, so that something else would be done.
     """
     begin_change()
     try:
         drafts = _drafts(rows, defaults, now, update)
         _refuse_bad(drafts)
+        _refuse_other(drafts, expected)
         outcome = _save(drafts, now, actor)
         if dry_run:
             db.session.rollback()
@@ -87,6 +96,17 @@ def put_jobs(
         db.session.rollback()
         raise
     return outcome
+
+
+def plan_jobs(rows: Sequence[JobRow], defaults: JobDefaults, now: datetime) -> Plan:
+    """What `put_jobs` would do; it holds up nobody, and raises RowsRefusedError likewise."""
+    db.session.rollback()
+    try:
+        drafts = _drafts(rows, defaults, now, update=True, lock=False)
+        _refuse_bad(drafts)
+        return plan_of(drafts)
+    finally:
+        db.session.rollback()
 
 
 def apply_spec(job: ExpectedBackupJob, spec: JobSpec, now: datetime) -> None:
@@ -101,11 +121,6 @@ def apply_spec(job: ExpectedBackupJob, spec: JobSpec, now: datetime) -> None:
         restart_cycles(job, now)
     else:
         job.deadline_at = job.cycles.cycle_at(job.expected_due_at).deadline
-
-
-def changed_fields(job: ExpectedBackupJob, spec: JobSpec) -> tuple[str, ...]:
-    """The columns that `spec` would change."""
-    return tuple(name for name in EDITABLE if getattr(job, name) != getattr(spec, name))
 
 
 def remove_discoveries(pairs: Iterable[Pair]) -> None:
@@ -128,10 +143,19 @@ def _refuse_bad(drafts: Sequence[Draft]) -> None:
         raise RowsRefusedError(bad, len(drafts))
 
 
+def _refuse_other(drafts: Sequence[Draft], expected: str | None) -> None:
+    if expected is not None and plan_of(drafts).fingerprint != expected:
+        raise PlanChangedError("jobs were changed since this was planned", "look at it again")
+
+
 def _drafts(
-    rows: Sequence[JobRow], defaults: JobDefaults, now: datetime, update: bool
+    rows: Sequence[JobRow],
+    defaults: JobDefaults,
+    now: datetime,
+    update: bool,
+    lock: bool = True,
 ) -> list[Draft]:
-    known = _known_jobs(pair_of(row.values) for row in rows)
+    known = _known_jobs((pair_of(row.values) for row in rows), lock)
     seen: dict[Pair, str] = {}
     drafts = []
     for row in rows:
@@ -150,7 +174,7 @@ def _drafts(
     return drafts
 
 
-def _known_jobs(pairs: Iterable[Pair | None]) -> dict[Pair, ExpectedBackupJob]:
+def _known_jobs(pairs: Iterable[Pair | None], lock: bool) -> dict[Pair, ExpectedBackupJob]:
     # What no column could hold is never sent: some databases choke on it.
     keys = sorted({pair[0] for pair in pairs if pair and one_line(pair[0]) == pair[0]})
     known = {}
@@ -158,19 +182,23 @@ def _known_jobs(pairs: Iterable[Pair | None]) -> dict[Pair, ExpectedBackupJob]:
         chunk = keys[start : start + _MOST_VARIABLES]
         query = select(ExpectedBackupJob).where(ExpectedBackupJob.agent_key.in_(chunk))
         # In the order of ids, as everybody who locks several.
-        locked = query.order_by(ExpectedBackupJob.id).with_for_update(key_share=True)
-        for job in db.session.scalars(locked):
+        query = query.order_by(ExpectedBackupJob.id)
+        query = query.with_for_update(key_share=True) if lock else query
+        for job in db.session.scalars(query):
             known[job.agent_key, job.database_name] = job
     return known
 
 
 def _exists(job: ExpectedBackupJob) -> FieldFault:
-    hint = f"change it with flask jobs update {job.id}"
-    return FieldFault("database_name", f"{job.title} is job {job.id} already", hint)
+    number = str(job.id)
+    hint = sentence("change it with flask jobs update %(number)s", number=number)
+    problem = sentence("%(title)s is job %(id)s already", title=job.title, id=number)
+    return FieldFault("database_name", problem, hint)
 
 
 def _twin(place: str) -> FieldFault:
-    return FieldFault("database_name", f"the same agent and database as {place}", "keep one")
+    problem = sentence("the same agent and database as %(place)s", place=place)
+    return FieldFault("database_name", problem, to_translate("keep one"))
 
 
 # --- saving --------------------------------------------------------------------------------

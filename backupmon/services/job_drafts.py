@@ -17,7 +17,9 @@ from backupmon.core.job_spec import (
     check_job,
 )
 from backupmon.core.paths import final_path_key
+from backupmon.core.phrases import sentence
 from backupmon.core.text import one_line
+from backupmon.core.words import to_translate
 from backupmon.models import ExpectedBackupJob
 from backupmon.services.final_paths import FinalPaths, Holder
 
@@ -171,11 +173,17 @@ def _pause_faults(job: ExpectedBackupJob | None, spec: JobSpec, now: datetime) -
     if spec.paused_until is None:
         return []
     if spec.is_active:
-        hint = "set is_active to false, or leave paused_until empty"
-        return [FieldFault("paused_until", "is given, but the job is active", hint)]
+        hint = to_translate("set is_active to false, or leave paused_until empty")
+        return [FieldFault("paused_until", to_translate("is given, but the job is active"), hint)]
     as_before = job is not None and (job.is_active, job.paused_until) == (False, spec.paused_until)
     if spec.paused_until <= now and not as_before:
-        return [FieldFault("paused_until", "is in the past", "give a time that is still ahead")]
+        return [
+            FieldFault(
+                "paused_until",
+                to_translate("is in the past"),
+                to_translate("give a time that is still ahead"),
+            )
+        ]
     return []
 
 
@@ -184,16 +192,31 @@ def _shared_path(other: Holder) -> FieldFault:
     if other.left_behind:
         return FieldFault(
             named,
-            f"a good copy of {other.title}, the deleted job {other.job_id}, stands at this path",
-            "choose another template; or add that job again, and change its agent or database",
+            sentence(
+                "a good copy of %(title)s, the deleted job %(job_id)s, stands at this path",
+                title=other.title,
+                job_id=str(other.job_id),
+            ),
+            to_translate(
+                "choose another template; or add that job again, and change its agent or database"
+            ),
         )
-    who = f"job {other.job_id}" if other.job_id is not None else ""
-    who = ", ".join(filter(None, (who, other.place)))
     return FieldFault(
         named,
-        f"gives the same path as {other.title} ({who})",
-        "their copies would replace each other: tell them apart, as with {database_name}",
+        sentence("gives the same path as %(title)s (%(who)s)", title=other.title, who=_who(other)),
+        to_translate(
+            "their copies would replace each other: tell them apart, as with {database_name}"
+        ),
     )
+
+
+def _who(other: Holder) -> str:
+    if other.job_id is None:
+        return other.place
+    number = str(other.job_id)
+    if not other.place:
+        return sentence("job %(number)s", number=number)
+    return sentence("job %(number)s, %(place)s", number=number, place=other.place)
 
 
 def row_faults(draft: Draft) -> RowFaults:

@@ -10,18 +10,18 @@ from sqlalchemy import func, select
 
 from backupmon.core.errors import RefusedError
 from backupmon.core.job_spec import FieldFault, JobDefaults, JobSpec, agent_key
+from backupmon.core.phrases import sentence
 from backupmon.core.statuses import Status
 from backupmon.core.words import to_translate
 from backupmon.extensions import db
 from backupmon.models import BackupEntry, ExpectedBackupJob, StoredBackup, StoredState
-from backupmon.models.columns import row_dict
+from backupmon.services import job_acts
 from backupmon.services.audit import Act, record_acts
 from backupmon.services.final_paths import FinalPaths
 from backupmon.services.history import find_job
 from backupmon.services.job_changes import (
     begin_change,
     change,
-    changed_fields,
     put_jobs,
     remove_discoveries,
 )
@@ -32,7 +32,7 @@ from backupmon.services.job_drafts import (
     draft_of,
     refuse_shared_paths,
 )
-from backupmon.services.job_state import restart_cycles
+from backupmon.services.job_plans import changed_fields
 
 __all__ = [
     "JobRefusedError",
@@ -136,14 +136,8 @@ def pause_job(job_id: int, until: datetime | None, now: datetime, actor: str) ->
         When `until` is not after `now`.
     """
     with _change(job_id) as job:
-        if until is not None and until <= now:
-            hint = to_translate("give a time that is still ahead")
-            problem = to_translate("is in the past")
-            raise JobRefusedError([FieldFault("paused_until", problem, hint)])
-        if (job.is_active, job.paused_until) != (False, until):
-            before = row_dict(job, _PAUSE)
-            job.is_active, job.paused_until = False, until
-            _close_change(job, "job.pause", before, now, actor)
+        job_acts.refuse_past(until, now)
+        _record(job_acts.pause(job, until, now), now, actor)
     return job
 
 
@@ -153,20 +147,14 @@ def resume_job(job_id: int, now: datetime, actor: str) -> ExpectedBackupJob:
     A job that is active already is left as it is: beginning anew would forgive what is overdue.
     """
     with _change(job_id) as job:
-        if not job.is_active:
-            before = row_dict(job, _PAUSE)
-            job.is_active, job.paused_until = True, None
-            restart_cycles(job, now)
-            _close_change(job, "job.resume", before, now, actor)
+        _record(job_acts.resume(job, now), now, actor)
     return job
 
 
 def delete_job(job_id: int, now: datetime, actor: str) -> ExpectedBackupJob:
     """Hide a job and expect nothing of it any more; its entries and files stay."""
     with _change(job_id) as job:
-        before = row_dict(job, ("deleted_at",))
-        job.deleted_at = now
-        _close_change(job, "job.delete", before, now, actor)
+        _record(job_acts.delete(job, now), now, actor)
     return job
 
 
@@ -210,9 +198,6 @@ def count_entries(job_id: int) -> int:
     return db.session.scalar(query) or 0
 
 
-_PAUSE = ("is_active", "paused_until")
-
-
 @contextmanager
 def _change(job_id: int) -> Iterator[ExpectedBackupJob]:
     """One transaction on one job, which nobody else changes meanwhile."""
@@ -227,12 +212,8 @@ def _change(job_id: int) -> Iterator[ExpectedBackupJob]:
         raise
 
 
-def _close_change(
-    job: ExpectedBackupJob, action: str, before: dict[str, object], now: datetime, actor: str
-) -> None:
-    job.version += 1
-    job.updated_at = now
-    record_acts([Act(action, "job", job.id, before, row_dict(job, tuple(before)))], actor, now)
+def _record(act: Act | None, now: datetime, actor: str) -> None:
+    record_acts([act] if act else [], actor, now)
 
 
 def _put(
@@ -269,9 +250,14 @@ def _taken(job: ExpectedBackupJob, spec: JobSpec) -> list[FieldFault]:
     if other is None:
         return []
     if other.deleted_at is None:
-        return [FieldFault("database_name", f"{other.title} is job {other.id} already")]
-    hint = "add that one again instead: it brings its history back"
-    problem = f"{other.title} is the deleted job {other.id}"
+        return [
+            FieldFault(
+                "database_name",
+                sentence("%(title)s is job %(id)s already", title=other.title, id=str(other.id)),
+            )
+        ]
+    hint = to_translate("add that one again instead: it brings its history back")
+    problem = sentence("%(title)s is the deleted job %(id)s", title=other.title, id=str(other.id))
     return [FieldFault("database_name", problem, hint)]
 
 

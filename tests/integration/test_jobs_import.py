@@ -17,8 +17,8 @@ from backupmon.extensions import db
 from backupmon.models import AuditEvent, ExpectedBackupJob
 from backupmon.services.job_changes import Outcome
 from backupmon.services.job_drafts import RowsRefusedError
-from backupmon.services.job_files import csv_text, json_text
 from backupmon.services.job_import import import_jobs
+from backupmon.services.job_writing import csv_text, json_text
 from backupmon.services.jobs import add_job, delete_job, list_jobs, pause_job
 
 NOW = datetime(2031, 3, 3, 8, 0, tzinfo=UTC)

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import select
 
 from backupmon.config import hide_password
-from backupmon.core.phrases import Sentence, phrase
+from backupmon.core.phrases import Kept, phrase
 from backupmon.core.words import to_translate
 from backupmon.extensions import db
 from backupmon.models import ServerCondition
@@ -45,7 +45,7 @@ def redis_answers(patient: Patient) -> Iterator[Check]:
     if since is None:
         yield bad(_REDIS, found.message, hint)
     else:
-        told = phrase("%(what)s (since %(since)s)", what=Sentence(found.message), since=since)
+        told = phrase("%(what)s (since %(since)s)", what=Kept(found.message), since=since)
         yield bad(_REDIS, told, hint)
 
 

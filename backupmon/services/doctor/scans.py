@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from backupmon.core.phrases import Phrase, Sentence, in_english, phrase
+from backupmon.core.phrases import Kept, Phrase, in_english, phrase
 from backupmon.core.words import to_translate
 from backupmon.extensions import db
 from backupmon.models import ScanRun
@@ -44,7 +44,7 @@ def scans_go_on(patient: Patient) -> Iterator[Check]:
             phrase(
                 "failed at %(time)s: %(error)s",
                 time=newest.started_at,
-                error=Sentence(newest.error or _LOG_TELLS),
+                error=Kept(newest.error or _LOG_TELLS),
             ),
             phrase("mend what it says; the next scan goes on from there"),
         )
@@ -94,7 +94,7 @@ def no_condition_is_open(patient: Patient) -> Iterator[Check]:
     for condition in found[:_MOST]:
         told = phrase(
             "%(what)s (since %(since)s)",
-            what=Sentence(condition.message),
+            what=Kept(condition.message),
             since=condition.started_at,
         )
         yield bad(condition.code, told, condition.hint)

@@ -15,7 +15,7 @@ from flask import Flask
 from flask_babel import force_locale
 
 from backupmon.config import PROJECT_ROOT
-from backupmon.core.phrases import ByteCount, Phrase, Sentence, in_english, phrase
+from backupmon.core.phrases import ByteCount, Kept, Phrase, in_english, phrase
 from backupmon.language.conditions import condition_title
 from backupmon.language.phrases import say, say_server
 from backupmon.language.retelling import retell
@@ -72,7 +72,7 @@ def test_amounts_of_a_phrase_are_said_as_the_reader_writes_them() -> None:
     assert in_english(words) == "17.9 MB read, undamaged"
     assert plain(say(words)) == "17,9 Mo lus, intacts"
     since = datetime(2031, 3, 3, 12, 0, tzinfo=UTC)
-    told = phrase("%(what)s (since %(since)s)", what=Sentence(FULL), since=since)
+    told = phrase("%(what)s (since %(since)s)", what=Kept(FULL), since=since)
     assert in_english(told) == f"{FULL} (since 2031-03-03 12:00 UTC)"
     assert plain(say_server(told)).endswith("(depuis le 3 mars 2031, 12:00)")
     assert "le disque est plein" in say_server(told)

@@ -27,6 +27,7 @@ KEYWORDS = {
     "lazy_pgettext": ((1, "c"), 2),
     "npgettext": ((1, "c"), 2, 3),
     "phrase": None,
+    "sentence": None,
 }
 PLACEHOLDER = re.compile(r"%\((\w+)\)[sd]")
 TRANSLATED = sorted(set(LANGUAGES) - {"en"})

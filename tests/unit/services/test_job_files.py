@@ -27,7 +27,7 @@ def refusal(folder: Path, data: str | bytes, name: str = "jobs.csv") -> str:
 ACME = {"agent_id_responsible": "acme", "database_name": "shop", "city": "Yaoundé"}
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 @pytest.mark.parametrize("separator", [",", ";", "\t"], ids=["comma", "semicolon", "tab"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["LF", "CRLF", "CR"])
 def test_csv_is_read_as_spreadsheets_write_it(
@@ -40,6 +40,15 @@ def test_csv_is_read_as_spreadsheets_write_it(
 def test_the_line_is_where_the_row_begins(tmp_path: Path) -> None:
     text = f'\n{HEADER}acme,shop,"Dou\nala"\n\n,,\nacme,crm,Douala\n'
     assert [place for place, _ in rows_of(tmp_path, text)] == ["line 3", "line 7"]
+
+
+def test_a_cell_that_was_guarded_from_being_run_is_read_as_it_was(tmp_path: Path) -> None:
+    text = f"{HEADER}acme,'=1+1,''-quoted\nacme,'crm',-x\n"
+    values = [values for _, values in rows_of(tmp_path, text)]
+    assert [(v["database_name"], v["city"]) for v in values if isinstance(v, dict)] == [
+        ("=1+1", "'-quoted"),
+        ("'crm'", "-x"),
+    ]
 
 
 def test_an_empty_cell_clears_only_what_may_be_empty(tmp_path: Path) -> None:
@@ -61,7 +70,12 @@ def test_columns_that_the_server_keeps_are_passed_over(tmp_path: Path) -> None:
         pytest.param("\ufeff", "is empty", id="a BOM only"),
         pytest.param(HEADER, "no jobs in it", id="header only"),
         pytest.param(HEADER + "acme,sh\0op,x\n", "line 2 has a NUL byte", id="NUL"),
-        pytest.param(HEADER.encode() + b"acme,shop,Yaound\xe9\n", "line 2: what", id="latin-1"),
+        pytest.param(
+            HEADER.encode() + "acme,shop,Yaoundé\n".encode() + b"acme,crm,Yaound\xe9\n",
+            "line 3: what stands there is not text in UTF-8",
+            id="two encodings at once",
+        ),
+        pytest.param(HEADER.encode() + b"acme,sh\x81op,x\n", "line 2: what", id="no text at all"),
         pytest.param(HEADER + 'a,b,c\nacme,"shop,x\n', "begins in line 3", id="open quote"),
         pytest.param("city,city\n", 'line 1: the column "city" is there twice', id="twice"),
         pytest.param("city,,x\n", "column 2 has no name", id="a column without a name"),
@@ -110,9 +124,10 @@ def test_json_objects_are_named_by_the_line_they_begin_in(tmp_path: Path) -> Non
         pytest.param("[" * 200_000, "nested too deeply", id="deep"),
         pytest.param("[" + "7" * 5000 + "]", "thousands of digits", id="a huge number"),
         pytest.param('[{"city":\0}]', "NUL byte", id="NUL"),
+        pytest.param(b'[{"city":"Yaound\xe9"}]', "is not text in UTF-8", id="no UTF-8"),
     ],
 )
-def test_a_json_file_without_rows_is_refused(tmp_path: Path, data: str, told: str) -> None:
+def test_a_json_file_without_rows_is_refused(tmp_path: Path, data: str | bytes, told: str) -> None:
     assert told in refusal(tmp_path, data, "jobs.json")
 
 
