@@ -22,7 +22,10 @@ from backupmon.web.door import bp as door
 from backupmon.web.errors import register_errors
 from backupmon.web.health import bp as health
 from backupmon.web.job_actions import bp as job_actions
+from backupmon.web.job_bulk import bp as job_bulk
+from backupmon.web.job_export import bp as job_export
 from backupmon.web.job_forms import bp as job_forms
+from backupmon.web.job_import import bp as job_import
 from backupmon.web.job_page import bp as job
 from backupmon.web.job_silences import bp as job_silences
 from backupmon.web.languages import bp as languages
@@ -40,6 +43,7 @@ from backupmon.web.themes import theme, themes
 
 BLUEPRINTS = (
     *(assets, dashboard, health, job, job_actions, job_forms, job_silences, languages, themes_bp),
+    *(job_bulk, job_export, job_import),
     *(alerts, quarantine, quarantine_actions, system),
     *(door, account, admin_users, admin_recipients, admin_tokens, admin_audit),
     *(discoveries, reports),

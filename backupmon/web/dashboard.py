@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 
 from backupmon.application import current_settings
@@ -21,7 +29,7 @@ from backupmon.web.freshness import freshness, is_fresh
 from backupmon.web.htmx import is_htmx
 from backupmon.web.scans import ask_for_scan
 from backupmon.web.sections import sections_of
-from backupmon.web.selecting import args_of, held_from, selection_from
+from backupmon.web.selecting import args_of, held_from, selection_from, ticked_from
 
 bp = Blueprint("dashboard", __name__)
 
@@ -37,12 +45,15 @@ def index() -> ResponseReturnValue:
         return response
     told = _told()
     if not told["board"].counts.total:
-        found = count_discoveries()
-        return render_template("pages/dashboard/empty.html", discoveries=found, **told)
+        return render_template(
+            "pages/dashboard/empty.html", discoveries=count_discoveries(), **told
+        )
     sites = places()
     choices = choices_for(told["selection"], sites)
+    ticked = ticked_from(request.args)
     return render_template(
-        "pages/dashboard/index.html", sites=sites, choices=choices, orders=orders(), **told
+        "pages/dashboard/index.html",
+        **{"sites": sites, "choices": choices, "orders": orders(), "ticked": ticked, **told},
     )
 
 

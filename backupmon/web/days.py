@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from backupmon.core.words import to_translate
 from backupmon.language import choose_timezone
+
+NO_DATE = to_translate("is no date")
 
 
 def beginning_of(day: str, later: int = 0) -> datetime:
@@ -22,3 +25,8 @@ def beginning_of(day: str, later: int = 0) -> datetime:
         return (begins + timedelta(days=later)).astimezone(UTC)
     except OverflowError as error:
         raise ValueError(day) from error
+
+
+def beginning_if_given(day: str) -> datetime | None:
+    """As `beginning_of`; None where nothing was typed."""
+    return beginning_of(day) if day.strip() else None

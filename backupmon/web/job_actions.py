@@ -8,31 +8,27 @@ from flask_babel import gettext as _
 
 from backupmon.core.accounts import Role
 from backupmon.core.job_spec import FieldFault
-from backupmon.core.words import to_translate
 from backupmon.language.filters import now
 from backupmon.services.history import find_job
 from backupmon.services.jobs import JobRefusedError, delete_job, pause_job, resume_job
 from backupmon.web.access import actor, needs
-from backupmon.web.days import beginning_of
+from backupmon.web.days import NO_DATE, beginning_if_given
 from backupmon.web.forms import page_again, typed
 from backupmon.web.job_page import told_of
 from backupmon.web.scans import ask_for_scan
 
 bp = Blueprint("job_actions", __name__, url_prefix="/jobs/<int:job_id>")
 
-_NO_DATE = to_translate("is no date")
-
 
 @bp.post("/pause")
 @needs(Role.OPERATOR)
 def pause(job_id: int) -> ResponseReturnValue:
     """Expect nothing of it until a date, or until somebody resumes it."""
-    text = request.form.get("paused_until", "").strip()
     try:
-        until = beginning_of(text) if text else None
+        until = beginning_if_given(request.form.get("paused_until", ""))
         job = pause_job(job_id, until, now(), actor())
     except ValueError:
-        return _again(job_id, [FieldFault("paused_until", _NO_DATE)])
+        return _again(job_id, [FieldFault("paused_until", NO_DATE)])
     except JobRefusedError as error:
         return _again(job_id, list(error.faults))
     told = _("%(job)s is paused. What arrives is judged and stored all the same.", job=job.title)

@@ -15,14 +15,14 @@ from backupmon.core.words import to_translate
 from backupmon.language.filters import now
 from backupmon.services.silences import acknowledge_job, end_silence, snooze_job
 from backupmon.web.access import actor, needs
-from backupmon.web.days import beginning_of
+from backupmon.web.days import NO_DATE, beginning_of
 from backupmon.web.forms import Typed, page_again, typed
 from backupmon.web.job_page import told_of
 from backupmon.web.next_page import safe_next
 
 bp = Blueprint("job_silences", __name__, url_prefix="/jobs/<int:job_id>")
 
-_NO_DATE, _PAST = to_translate("is no date"), to_translate("is in the past")
+_PAST = to_translate("is in the past")
 _NOTHING_WRONG = to_translate("Nothing is wrong with it: snooze it to hear nothing for a while.")
 _SNOOZED = _l("Nothing is told of its trouble until then.")
 
@@ -35,7 +35,7 @@ def snooze(job_id: int) -> ResponseReturnValue:
     try:
         until = beginning_of(form.value("snooze_until").strip())
     except ValueError:
-        return _again(job_id, form, FieldFault("snooze_until", _NO_DATE))
+        return _again(job_id, form, FieldFault("snooze_until", NO_DATE))
     try:
         snooze_job(job_id, until, actor(), now(), form.value("snooze_note").strip())
     except RefusedError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from backupmon.core.standing import Standing
@@ -15,6 +15,7 @@ _STATUSES = frozenset({NEEDS_YOU_FILTER, *Standing})
 _MOST_PAGES = 100_000
 #: Of the rows that are held: a page of ids.
 MOST_CHARACTERS = 2_000
+MOST_TICKED = 6_000
 
 
 def selection_from(args: Mapping[str, str]) -> Selection:
@@ -65,8 +66,25 @@ def held_from(args: Mapping[str, str]) -> Held | None:
 
 
 def _ids(text: str) -> list[int]:
-    words = text[:MOST_CHARACTERS].split(",")
-    return [int(word) for word in words if word.isascii() and word.isdecimal()]
+    return ids_of(text[:MOST_CHARACTERS].split(","))
+
+
+def ids_of(words: Iterable[str]) -> list[int]:
+    """The numbers among `words`; none is longer than a row's can be."""
+    return [int(word) for word in words if word.isascii() and word.isdecimal() and len(word) < 11]
+
+
+#: For `ticked_from`: all rows of the page.
+ALL = "all"
+
+
+def ticked_from(args: Mapping[str, str]) -> frozenset[int] | str:
+    """The rows whose boxes a page shows ticked, as ``ticked=3-8``, or `ALL` of them.
+
+    Links say it, for browsers without scripts, and for those who come back from a question.
+    """
+    said = args.get("ticked", "")
+    return ALL if said == ALL else frozenset(ids_of(said[:MOST_TICKED].split("-")))
 
 
 def page_from(text: str) -> int:

@@ -1,5 +1,5 @@
-// A refresh never moves what the eye or the finger is on: while somebody reads the list, its rows
-// are asked for in the order in which they stand.
+// A refresh never moves what the eye or the finger is on: while somebody reads the list, or has
+// ticked some of it, its rows are asked for in the order in which they stand.
 {
   const isRead = (list) => {
     const selection = getSelection();
@@ -7,7 +7,8 @@
       list.matches(":hover") ||
       list.contains(document.activeElement) ||
       (!selection.isCollapsed && list.contains(selection.anchorNode)) ||
-      list.getBoundingClientRect().top < 0
+      list.getBoundingClientRect().top < 0 ||
+      list.querySelector("input[name=job]:checked") !== null
     );
   };
 

@@ -46,6 +46,9 @@ def paths(world: World) -> dict[str, str]:
     snooze_job(job, datetime.now(UTC) + timedelta(days=2), f"user:{LONG}", datetime.now(UTC), LONG)
     return {
         "board": "/",
+        "ticked": "/?ticked=all",
+        "bulk": f"/jobs/bulk/pause?job={job}&job={job - 1}",
+        "import": "/jobs/import",
         "job": f"/jobs/{job}",
         "entry": f"/entries/{entry.id}",
         "quarantine": "/quarantine",
@@ -77,7 +80,19 @@ def intake_of(world: World, data: bytes) -> tuple[int, str]:
 
 #: Visited one after the other: to set up what is on them takes longer than to look.
 PAGES = (
-    *("board", "job", "entry", "quarantine", "kept", "system", "alerts", "mail"),
+    *(
+        "board",
+        "ticked",
+        "bulk",
+        "import",
+        "job",
+        "entry",
+        "quarantine",
+        "kept",
+        "system",
+        "alerts",
+        "mail",
+    ),
     *("reports", "report", "invalid", "discoveries", "review", "adopting"),
 )
 
@@ -102,6 +117,26 @@ def test_nothing_scrolls_sideways_on_a_phone(
         assert not scrolls_sideways(page), name
         unfold_all(page)
         assert not scrolls_sideways(page), name
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("wrong", [False, True], ids=["changes", "faults"])
+def test_what_an_import_would_do_fits_on_a_phone_and_axe_finds_nothing(
+    open_page: Open, paths: dict[str, str], wrong: bool, scheme: str
+) -> None:
+    page = open_page("/jobs/import", viewport=PHONE, color_scheme=scheme)
+    header = "company_name,city,database_name,agent_id_responsible,schedule,grace_minutes"
+    rows = [
+        f"{'W' * 80},Douala,{LONG},acme,0 12 * * *,90",
+        f"Acme,Douala,{LONG * 2},acme,0 1 * * *,",
+    ]
+    rows += ["Acme,,x,acme,hourly,-1"] if wrong else ["Acme,Douala,shop,acme,0 12 * * *,"]
+    page.locator("#text").fill("\n".join([header, *rows]))
+    page.get_by_role("button", name="Preview the text").click()
+    expect(page.locator("#preview")).to_contain_text("line 4" if wrong else "1 job to change")
+    unfold_all(page)
+    assert not scrolls_sideways(page)
+    assert violations(page) == []
 
 
 def test_the_page_for_beginners_fits_on_a_phone(world: World, open_page: Open) -> None:

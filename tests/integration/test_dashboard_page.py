@@ -61,13 +61,30 @@ def test_without_jobs_the_page_shows_how_to_begin(client: FlaskClient) -> None:
     for way in ("flask jobs import FILE", 'href="/discoveries"', "flask demo"):
         assert way in page
     assert "Adding jobs is for operators" in page
-    assert '<a href="/jobs/new">' not in page
+    for place in ("/jobs/new", "/jobs/import", "/discoveries"):
+        assert f'href="{place}"' not in page
 
 
 def test_an_operator_without_jobs_is_led_to_the_form(world: World, client_as: ClientAs) -> None:
     page = client_as("operator").get("/").text
     assert '<a href="/jobs/new">Add a job</a>' in page
+    assert '<a href="/jobs/import">Import many</a>' in page
+    assert '<a href="/discoveries">Adopt what agents report already</a>' in page
     assert "Adding jobs is for operators" not in page
+
+
+def test_an_operator_finds_where_to_add_import_and_export(
+    world: World, client_as: ClientAs
+) -> None:
+    world.job("shop")
+    page = client_as("operator").get("/?q=shop").text
+    for place in (
+        "/jobs/new",
+        "/jobs/import",
+        "/jobs/export.csv?q=shop",
+        "/jobs/export.json?q=shop",
+    ):
+        assert f'href="{place}"' in page
 
 
 def test_reported_databases_that_no_job_expects_are_offered(
