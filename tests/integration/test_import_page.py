@@ -309,7 +309,7 @@ def test_the_text_comes_back_from_the_page_as_it_was() -> None:
 
 def test_ten_thousand_rows_are_previewed_and_imported_within_reason(operator: Browser) -> None:
     rows = [f"Acme,Douala,db{n:05},agent{n % 100},0 {n % 24} * * *" for n in range(10_000)]
-    began = time.monotonic()
+    began = time.process_time()
     page = upload(operator, "\n".join([HEADER, *rows]))
     assert "10,000 jobs to add" in words(page)
     assert "Of each kind the first 200 are shown." in words(page)
@@ -317,7 +317,8 @@ def test_ten_thousand_rows_are_previewed_and_imported_within_reason(operator: Br
     assert len(page.text) < 500_000
     assert confirm(operator, page).location == "/"
     assert db.session.scalar(select(func.count(ExpectedBackupJob.id))) == 10_000
-    assert time.monotonic() - began < 60, "seconds, on a machine that does other things too"
+    # Of the processor, since the machine does other things too.
+    assert time.process_time() - began < 40
 
 
 def test_all_rows_are_shown_when_they_are_asked_for(operator: Browser) -> None:
