@@ -116,13 +116,16 @@ def main(app: Flask, arguments: list[str]) -> int:
         else:
             work(app, settings, arguments or list(QUEUES))
     except BackupmonError as error:
-        return _fail(error)
+        return _fail(error, settings)
     except SQLAlchemyError as error:
-        return _fail(database_error(error))
+        return _fail(database_error(error), settings)
     return 0
 
 
-def _fail(error: BackupmonError) -> int:
+def _fail(error: BackupmonError, settings: Settings) -> int:
+    if settings.log_format == "json":
+        log.error("worker.failed", message=error.message, hint=error.hint)
+        return 1
     print(f"error: {error.message}", file=sys.stderr)
     if error.hint:
         print(f"hint: {error.hint}", file=sys.stderr)

@@ -20,5 +20,7 @@ max_requests_jitter = 1_000
 accesslog = None
 errorlog = "-"
 loglevel = "warning"
+# In the form of the rest of the log: BACKUPMON_LOG_FORMAT.
+logger_class = "backupmon.supervision.gunicorn_logger.GunicornLogger"
 # A socket for commands to gunicorn would lie in the home folder, which a service has not.
 control_socket_disable = True

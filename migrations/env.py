@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import structlog
 from alembic import context
 from flask import current_app
 
 from backupmon.extensions import db
+
+log = structlog.get_logger()
+
+
+def note_step(*, step: Any, **_rest: Any) -> None:
+    """Log one migration that was just run, up or down."""
+    log.info("schema.step", migration=step.up_revision_id, up=step.is_upgrade)
 
 
 def run_migrations() -> None:
@@ -26,7 +35,12 @@ def run_migrations() -> None:
         Path(db.engine.url.database).parent.mkdir(parents=True, exist_ok=True)
     arguments = current_app.extensions["migrate"].configure_args
     with db.engine.connect() as connection:
-        context.configure(connection=connection, target_metadata=db.metadata, **arguments)
+        context.configure(
+            connection=connection,
+            target_metadata=db.metadata,
+            on_version_apply=note_step,
+            **arguments,
+        )
         with context.begin_transaction():
             context.run_migrations()
 

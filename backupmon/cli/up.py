@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,9 +17,9 @@ from flask import current_app
 
 from backupmon.application import Application
 from backupmon.cli.edge import settings, told_plainly
+from backupmon.cli.up_log import UpLog
 from backupmon.config import Settings, unknown_settings
 from backupmon.core.errors import BackupmonError
-from backupmon.core.text import clean
 from backupmon.extensions import db
 from backupmon.services.roots import mark_roots
 from backupmon.services.schema import upgrade_schema
@@ -36,7 +35,6 @@ from backupmon.supervision.redis_server import (
 from backupmon.supervision.supervisor import Supervisor
 
 _REDIS = "redis"
-_COLOURS = ("cyan", "green", "yellow", "magenta", "blue", "bright_cyan", "bright_green")
 #: Seconds that the embedded Redis has for reading what it kept.
 _REDIS_SECONDS = 20.0
 #: Seconds that the parts of one that was killed have for ending.
@@ -124,7 +122,7 @@ def _door(configuration: Settings, address: str) -> str:
 def _run(
     configuration: Settings, lock: FileLock, listener: socket.socket, workers: int, door: str
 ) -> None:
-    log = _Log(sys.stdout.isatty())
+    log = UpLog(coloured=sys.stdout.isatty(), as_json=configuration.log_format == "json")
 
     def on_death(part: Part, deaths: int) -> None:
         if part.name == _REDIS and deaths >= _UNREADABLE_AFTER:
@@ -155,7 +153,7 @@ def _run(
 
 
 def _start_queue(
-    configuration: Settings, lock: FileLock, supervisor: Supervisor, log: _Log
+    configuration: Settings, lock: FileLock, supervisor: Supervisor, log: UpLog
 ) -> None:
     """Start the embedded Redis, or look whether the one that is set answers."""
     url = configuration.queue_url
@@ -180,22 +178,3 @@ def _address(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     host = "localhost" if host in ("0.0.0.0", "::") else host  # noqa: S104
     return f"http://{f'[{host}]' if ':' in host else host}:{port}/"
-
-
-class _Log:
-    """One log of several parts: each line bears the name of its part, in its colour."""
-
-    def __init__(self, coloured: bool) -> None:
-        self._coloured = coloured
-        self._lock = threading.Lock()
-        self._colours: dict[str, str] = {}
-
-    def say(self, name: str, line: str) -> None:
-        """Write a line."""
-        colour = self._colours.setdefault(name, _COLOURS[len(self._colours) % len(_COLOURS)])
-        with self._lock:
-            click.echo(
-                f"{click.style(f'{name:9}', fg=colour)} | {clean(line, 20_000)}",
-                color=self._coloured,
-            )
-            sys.stdout.flush()

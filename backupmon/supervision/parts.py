@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from backupmon.config import PROJECT_ROOT
 from backupmon.queue import ALERTS, SCAN, VERIFY
 
+#: Named, not imported: only the web's own process needs gunicorn.
+GUNICORN_LOGGER = "backupmon.supervision.gunicorn_logger.GunicornLogger"
 #: Seconds that the web gives requests which are under way when it is to end.
 _GRACE = 4
 
@@ -39,6 +41,7 @@ def web_part(listening: int, processes: int) -> Part:
         *("--workers", str(processes), "--threads", "4"),
         *("--graceful-timeout", str(_GRACE)),
         *("--log-level", "warning"),
+        *("--logger-class", GUNICORN_LOGGER),
         # It would lie in the home of whoever runs this, and nobody asks there.
         "--no-control-socket",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging as standard
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from backupmon.config import Settings, load_settings
-from backupmon.logs import configure_logging
+from backupmon.logs import LibraryHandler, configure_logging
 
 log = structlog.get_logger()
 
@@ -149,8 +150,8 @@ def test_a_line_break_is_written_as_one_in_text(
     assert line(capsys).endswith('words="one\\ntwo three"')
 
 
-def _fail(words: str) -> None:
-    raise ValueError(words)
+def _fail(words: str, kind: type[Exception] = ValueError) -> None:
+    raise kind(words)
 
 
 @pytest.mark.parametrize("log_format", ["text", "json"])
@@ -200,3 +201,69 @@ def test_the_level_is_honoured(
     found = lines(capsys)
     assert [_fields(one)["event"] for one in found] == told
     assert [_fields(one)["level"] for one in found] == told
+
+
+library = standard.getLogger("library.part")
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_what_a_library_logs_is_one_of_our_lines_once(
+    logging: Settings, capsys: pytest.CaptureFixture[str], log_format: str
+) -> None:
+    for _ in range(2):
+        configure_logging(logging.model_copy(update={"log_format": log_format}))
+    with structlog.contextvars.bound_contextvars(scan="ab12"):
+        library.warning("took %d\ns\x1b[31m", 7)
+    told = line(capsys)
+    found = json.loads(told) if log_format == "json" else _fields(told)
+    assert (found["event"], found["level"], found["scan"]) == ("library.part", "warning", "ab12")
+    assert found["message"].startswith("took 7")
+    assert "\x1b" not in told
+
+
+def test_a_librarys_traceback_is_kept_and_its_chatter_is_not(
+    logging: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging(as_json(logging))
+    library.info("chatter")
+    try:
+        _fail("its cause")
+    except ValueError:
+        library.exception("failed")
+    library.log(37, "a level of its own")
+    failed, odd = map(json.loads, lines(capsys))
+    assert failed["exception"].endswith("its cause")
+    assert odd["level"] == "warning"
+
+
+def test_what_a_library_says_wrongly_does_not_stop_us(
+    logging: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging(logging)
+    wrong = standard.LogRecord("library", standard.ERROR, "", 0, "%d", ("no number",), None)
+    LibraryHandler().handle(wrong)
+    assert "no number" in line(capsys)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "redis://:hidden@host:6379/0",
+        "postgresql://ann:hidden@host/name",
+        "Error 111 connecting to rediss://u:hid@den@host.",
+    ],
+)
+def test_no_password_of_an_address_is_logged(
+    logging: Settings, capsys: pytest.CaptureFixture[str], address: str
+) -> None:
+    configure_logging(logging)
+    log.error("queue.down", reason=address)
+    library.error(f"{'x' * 3990} {address}")
+    try:
+        _fail(address, OSError)
+    except OSError:
+        log.exception("failed")
+    told = "\n".join(lines(capsys))
+    assert "hid" not in told
+    assert "den" not in told
+    assert "***@host" in told
