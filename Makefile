@@ -1,6 +1,7 @@
 # make run    set everything up, make the demo set, and start the server (PORT=8000, HOST=127.0.0.1)
 # make test   set everything up, and pass linters, types, the map and the tests
 # make bench  the figures of docs/performance.md
+# make docs   write docs/settings.md and docs/commands.md anew, from the code
 # make simulate  90 days of a fleet in trouble, and every alert held against it
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ TESTS  ?= tests
 HOST   ?= 127.0.0.1
 PORT   ?= 8000
 
-.PHONY: run test lint check bench simulate requirements clean
+.PHONY: run test lint docs bench simulate requirements clean
 
 run: $(VENV)/.run
 	$(FLASK) init
@@ -26,6 +27,9 @@ lint: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+docs: $(VENV)/.dev
+	$(BIN)/python -m docs.generate
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m bench

@@ -64,7 +64,7 @@ class Moment(click.ParamType[datetime]):
     "--workers",
     type=click.IntRange(1, 64),
     default=min(4, os.cpu_count() or 1),
-    show_default=True,
+    show_default="one for each processor, 4 at the most",
     help="How many files to hash at once.",
 )
 @click.option("--dry-run", is_flag=True, help="Move nothing and record nothing.")

@@ -56,7 +56,7 @@ _UNREADABLE_AFTER = 2
     "--workers",
     type=click.IntRange(1, 64),
     default=min(4, os.cpu_count() or 1),
-    show_default=True,
+    show_default="one for each processor, 4 at the most",
     help="How many files to hash at once.",
 )
 @told_plainly
