@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from backupmon.core.codes import FindingCode
 from backupmon.core.findings import Finding, Level, bad, good
 from backupmon.core.measurement import Measurement, Presence
 from backupmon.core.text import one_line
@@ -70,7 +71,7 @@ def section_findings(section: Section) -> list[Finding]:
     ]
     if found:
         return found
-    steps = (
+    steps: tuple[tuple[FindingCode, str, bool | None], ...] = (
         ("agent.backup", "BACKUP", section.backup_ok),
         ("agent.compress", "COMPRESS", section.compress_ok),
         ("agent.transfer", "TRANSFER", section.transfer_ok),
@@ -78,7 +79,7 @@ def section_findings(section: Section) -> list[Finding]:
     return [_step_finding(code, step, ok, section.transfer_error) for code, step, ok in steps]
 
 
-def _step_finding(code: str, step: str, ok: bool | None, error: str | None) -> Finding:
+def _step_finding(code: FindingCode, step: str, ok: bool | None, error: str | None) -> Finding:
     if ok is None:
         message = f"The agent does not say whether {step} went well. Mend the agent's script."
         return bad(code, message, "true", "none")
@@ -122,7 +123,7 @@ def file_findings(section: Section, measurement: Measurement) -> list[Finding]:
 
 def _presence_finding(name: str, measurement: Measurement) -> Finding:
     detail = measurement.detail
-    words = {
+    words: dict[Presence, tuple[FindingCode, str]] = {
         Presence.ABSENT: (
             "file.absent",
             f"The agent says that it sent {name}, but it is not there. Ask it to send it again.",

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from backupmon.core.codes import FindingCode
+
 
 class Level(StrEnum):
     """How much a finding weighs."""
@@ -23,7 +25,8 @@ class Finding:
     Parameters
     ----------
     code:
-        Stable and dotted (``file.sha256``); docs and programs refer to it.
+        Stable and dotted (``file.sha256``), one of `FindingCode`; what another version kept
+        may bear one that this version does not know.
     level:
         Good, warning or bad.
     message:
@@ -61,17 +64,23 @@ class Finding:
         )
 
 
-def good(code: str, message: str, expected: object = None, observed: object = None) -> Finding:
+def good(
+    code: FindingCode, message: str, expected: object = None, observed: object = None
+) -> Finding:
     """A fact that is as it should be."""
     return Finding(code, Level.GOOD, message, _text(expected), _text(observed))
 
 
-def warning(code: str, message: str, expected: object = None, observed: object = None) -> Finding:
+def warning(
+    code: FindingCode, message: str, expected: object = None, observed: object = None
+) -> Finding:
     """A fact that is odd, but does not spoil the backup."""
     return Finding(code, Level.WARNING, message, _text(expected), _text(observed))
 
 
-def bad(code: str, message: str, expected: object = None, observed: object = None) -> Finding:
+def bad(
+    code: FindingCode, message: str, expected: object = None, observed: object = None
+) -> Finding:
     """A fact that spoils the backup."""
     return Finding(code, Level.BAD, message, _text(expected), _text(observed))
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 
+from backupmon.core.codes import FindingCode
 from backupmon.core.faults import Fault, told
 from backupmon.core.findings import Finding, warning
 from backupmon.core.phrases import Phrase, phrase
@@ -25,8 +26,9 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MAX_DIGITS = 40
 _BYTES, _HEX = "a whole number of bytes", "64 hexadecimal digits"
 #: The words of a warning, and what was expected.
-_ODD = {
+_ODD: Mapping[FindingCode, tuple[str, str]] = {
     "checksum.malformed": ("is no SHA-256", _HEX),
+    "backup.checksum.malformed": ("is no SHA-256", _HEX),
     "size.malformed": ("is no size", _BYTES),
     "size.implausible": ("is a size that no file can have", _BYTES),
     "size.odd": ("is not written as a whole number", _BYTES),
@@ -58,7 +60,7 @@ class Notes:
         self.faults.append(Fault.of(path, *said))
 
     def odd(
-        self, code: str, message: str, expected: object = None, observed: object = None
+        self, code: FindingCode, message: str, expected: object = None, observed: object = None
     ) -> None:
         """Note a warning."""
         self.oddities.append(warning(code, f"In the report, {message}.", expected, observed))
@@ -228,8 +230,8 @@ class StepReader:
 
     def _measure(
         self,
-        read: Callable[[object], tuple[_T | None, str | None]],
-        absent: str,
+        read: Callable[[object], tuple[_T | None, FindingCode | None]],
+        absent: FindingCode,
         status: bool | None,
         *names: str,
     ) -> _T | None:
@@ -257,15 +259,16 @@ class StepReader:
         else:
             self.notes.ambiguous(place, found)
 
-    def _absent(self, code: str, place: str, status: bool | None) -> None:
+    def _absent(self, code: FindingCode, place: str, status: bool | None) -> None:
         # A compression that failed has nothing to measure.
         if self._judged and status is not False:
             self.notes.odd(code, f"{place} is missing, so the file cannot be checked against it")
 
-    def _odd(self, code: str, place: str, value: object) -> None:
+    def _odd(self, code: FindingCode, place: str, value: object) -> None:
+        if code == "checksum.malformed" and not self._judged:
+            code = "backup.checksum.malformed"
         words, expected = _ODD[code]
-        full = code if self._judged or code.startswith("size.") else f"backup.{code}"
-        self.notes.odd(full, f"{place} {words}", expected, shown(value))
+        self.notes.odd(code, f"{place} {words}", expected, shown(value))
 
 
 def optional_time(path: str, found: Field, clock: Clock, notes: Notes) -> datetime | None:
@@ -292,13 +295,13 @@ def read_text(value: object) -> str | None:
     return clean(words).strip() or None
 
 
-def read_checksum(value: object) -> tuple[str | None, str | None]:
+def read_checksum(value: object) -> tuple[str | None, FindingCode | None]:
     """A SHA-256 in lower case, and the code of the warning that it deserves."""
     digits = value.strip().lower() if isinstance(value, str) else ""
     return (digits, None) if _SHA256.fullmatch(digits) else (None, "checksum.malformed")
 
 
-def read_size(value: object) -> tuple[int | None, str | None]:
+def read_size(value: object) -> tuple[int | None, FindingCode | None]:
     """A size in bytes, and the code of the warning that it deserves.
 
     A size that no file can have becomes `MAX_SIZE` or `MIN_SIZE`: it must never equal a real one.

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from backupmon.core.codes import FindingCode
 from backupmon.core.file_findings import Section, file_findings, section_findings
 from backupmon.core.findings import Finding, Level, bad, good, warning
 from backupmon.core.job_spec import ContentPolicy
@@ -224,7 +225,7 @@ def _policy_finding(
             before,
             observed,
         )
-    code = "content.unchanged" if same else "content.changed"
+    code: FindingCode = "content.unchanged" if same else "content.changed"
     words = "the same as" if same else "different from"
     return good(
         code, f"The content is {words} that of {since}, as it may be.", policy.value, observed

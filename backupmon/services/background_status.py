@@ -16,6 +16,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from backupmon.config import Settings
+from backupmon.core.codes import ConditionCode
 from backupmon.extensions import begin_write, db
 from backupmon.models import ServerCondition
 from backupmon.queue import (
@@ -33,7 +34,7 @@ from backupmon.services.conditions import SeenBy, tell_open
 log = structlog.get_logger()
 
 #: The server condition of a queue that does not answer.
-DOWN = "background.down"
+DOWN: ConditionCode = "background.down"
 #: For so many seconds an answer is good: pages of many readers ask Redis once.
 _GOOD_FOR = 5.0
 

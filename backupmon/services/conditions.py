@@ -10,6 +10,7 @@ import structlog
 from sqlalchemy import func, select
 
 from backupmon.config import Settings
+from backupmon.core.codes import ConditionCode
 from backupmon.core.phrases import Phrase, phrase
 from backupmon.core.statuses import Status
 from backupmon.extensions import begin_write, db
@@ -40,9 +41,9 @@ class SeenBy(StrEnum):
 
 
 #: The mail server takes nothing.
-MAIL_DOWN = "mail.down"
+MAIL_DOWN: ConditionCode = "mail.down"
 #: A report that is being written. Nothing is wrong with that until it lasts.
-SETTLING = "report.settling"
+SETTLING: ConditionCode = "report.settling"
 
 
 def open_conditions(now: datetime) -> list[ServerCondition]:
@@ -102,7 +103,7 @@ def note_stuck(scan: Scan) -> None:
         scan.note(_stuck("file.stuck", entry_id, told))
 
 
-def _stuck(code: str, entry_id: int, told: Phrase) -> ServerFault:
+def _stuck(code: ConditionCode, entry_id: int, told: Phrase) -> ServerFault:
     return ServerFault(
         code,
         f"entry {entry_id}",

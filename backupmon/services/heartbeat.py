@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backupmon.config import Settings
 from backupmon.core.addresses import is_public
+from backupmon.core.codes import ConditionCode
 from backupmon.core.errors import BackupmonError
 from backupmon.core.phrases import phrase
 from backupmon.core.text import one_line
@@ -22,7 +23,8 @@ from backupmon.storage.faults import ServerFault
 
 log = structlog.get_logger()
 
-HEARTBEAT_FAILED, _SUBJECT = "heartbeat.failed", "heartbeat"
+HEARTBEAT_FAILED: ConditionCode = "heartbeat.failed"
+_SUBJECT = "heartbeat"
 #: Seconds for each answer: a scan is over by now, but the next one waits for nobody.
 TIMEOUT = 10
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable, Mapping
 
+from backupmon.core.codes import ConditionCode
 from backupmon.core.errors import BackupmonError
 from backupmon.core.phrases import Phrase, in_english, phrase
 from backupmon.core.text import clean, one_line
@@ -19,13 +21,13 @@ class ServerFault(BackupmonError):  # noqa: N818 - the word of the glossary is c
     Parameters
     ----------
     code:
-        Stable and dotted, as in ``server_conditions``.
+        One of `ConditionCode`, as in ``server_conditions``.
     subject:
         The root, folder or file that it concerns. A path is made of names that agents gave,
         so it is made fit to be stored and shown.
     """
 
-    def __init__(self, code: str, subject: str, message: Said, hint: Said) -> None:
+    def __init__(self, code: ConditionCode, subject: str, message: Said, hint: Said) -> None:
         super().__init__(clean(in_english(message)), clean(in_english(hint)))
         self.code = code
         self.subject = one_line(subject, MAX_SUBJECT)
@@ -68,7 +70,9 @@ def _exhausted(subject: str, error: str) -> tuple[Phrase, Phrase]:
     )
 
 
-_KINDS = {
+_KINDS: Mapping[
+    ConditionCode, tuple[tuple[int, ...], Callable[[str, str], tuple[Phrase, Phrase]]]
+] = {
     "disk.full": ((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), _disk_full),
     "root.read_only": ((errno.EROFS,), _read_only),
     "folder.unreadable": ((errno.EACCES, errno.EPERM), _unreadable),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select, update
 
@@ -133,7 +134,8 @@ def _judge(settings: Settings, options: ScanOptions) -> None:
     """One scan that waits for nothing; what keeps it from judging ends the making."""
     result = run_scan(settings.model_copy(update={"settle_seconds": 0}), options)
     for condition in result.conditions:
-        raise ServerFault(**condition)
+        told: dict[str, Any] = condition
+        raise ServerFault(**told)
 
 
 def _add_jobs(wanted: Sequence[tuple[Site, Database]], now: datetime, created: datetime) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
-from backupmon.config import Settings
+from backupmon.config import PROJECT_ROOT, Settings
 from docs.generate import DOCS, PAGES, commands, settings_page
 
 
@@ -24,7 +22,7 @@ def test_every_setting_is_told_of_once_whatever_is_set_here(
     for name in Settings.model_fields:
         assert page.count(f"| `{name.upper()}` |") == 1
     assert "hidden" not in page
-    assert os.getcwd() not in page
+    assert str(PROJECT_ROOT) not in page
 
 
 def test_every_command_says_what_it_does() -> None:
