@@ -146,7 +146,7 @@ WRONG = [
 
 def faults_of(data: bytes) -> list[str]:
     read = parse_report(data, agents=frozenset({"acme"}), landed_at=NOW, now=NOW)
-    return [fault.problem for fault in read.all_faults()]
+    return [str(fault) for fault in read.all_faults()]
 
 
 def test_every_fault_of_a_report_has_its_row_and_every_row_a_fault() -> None:
