@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 from flask import Flask
+from flask.cli import run_command
 from flask_migrate.cli import db as migrations
 from werkzeug.routing import Rule
 
@@ -32,7 +33,7 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(target), link
 
 
-COMMANDS = dict(commands()) | {("db",): migrations}
+COMMANDS = dict(commands()) | {("db",): migrations, ("run",): run_command}
 
 
 def shown_lines(page: Path) -> Iterator[str]:
