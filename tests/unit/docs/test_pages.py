@@ -15,7 +15,7 @@ from flask_migrate.cli import db as migrations
 from werkzeug.routing import Rule
 
 from backupmon.config import NOT_SETTINGS, PREFIX, PROJECT_ROOT, Settings
-from docs.generate import commands
+from docs.generate import DOCS, commands
 from tests.unit.docs.markdown import anchors, blocks, links, name_of, pages, spans, text_of
 
 each_page = pytest.mark.parametrize("page", pages(), ids=name_of)
@@ -97,6 +97,17 @@ def test_there_is_enough_to_look_at() -> None:
     assert "flask history 1" in lines
     found = {path for page in pages() for _, path in routes(page)}
     assert {"/metrics", "/api/scan", "/api/jobs/<id>"} <= found
+
+
+def test_the_guide_is_the_same_in_both_languages() -> None:
+    english, french = (DOCS / name for name in ("admin-guide.md", "guide-administrateur.md"))
+    heads = [re.findall(r"^## ", text_of(page), re.MULTILINE) for page in (english, french)]
+    assert len(heads[0]) == len(heads[1])
+    told = [
+        {words[:3] for line in command_lines(shown_lines(page)) if (words := tuple(line.split()))}
+        for page in (english, french)
+    ]
+    assert told[0] - told[1] == set()
 
 
 def names(text: str) -> set[str]:
