@@ -39,6 +39,12 @@ def spans(page: Path) -> list[str]:
     return [code.replace("\\|", "|") for code in _SPAN.findall(_FENCE.sub("", text_of(page)))]
 
 
+def tables(page: Path) -> list[list[str]]:
+    """Each table, as its rows."""
+    prose = _FENCE.sub("", text_of(page))
+    return [found.splitlines() for found in re.findall(r"(?:^\|.*\n)+", prose, re.MULTILINE)]
+
+
 def links(page: Path) -> Iterator[str]:
     """Where it leads to."""
     prose = _SPAN.sub("", _FENCE.sub("", text_of(page)))

@@ -16,7 +16,7 @@ from werkzeug.routing import Rule
 
 from backupmon.config import NOT_SETTINGS, PREFIX, PROJECT_ROOT, Settings
 from docs.generate import DOCS, commands
-from tests.unit.docs.markdown import anchors, blocks, links, name_of, pages, spans, text_of
+from tests.unit.docs.markdown import anchors, blocks, links, name_of, pages, spans, tables, text_of
 
 each_page = pytest.mark.parametrize("page", pages(), ids=name_of)
 
@@ -31,6 +31,14 @@ def test_every_link_leads_somewhere(page: Path) -> None:
         assert target.exists(), link
         assert target.is_relative_to(PROJECT_ROOT), link
         assert not anchor or anchor in anchors(target), link
+
+
+@each_page
+def test_every_row_of_a_table_has_its_cells(page: Path) -> None:
+    for rows in tables(page):
+        assert re.fullmatch(r"[| :-]+", rows[1]), rows[0]
+        widths = {len(re.findall(r"(?<!\\)\|", row)) for row in rows}
+        assert len(widths) == 1, rows[0]
 
 
 COMMANDS = dict(commands()) | {("db",): migrations, ("run",): run_command}
