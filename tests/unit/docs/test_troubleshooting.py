@@ -75,9 +75,16 @@ def checks() -> Iterator[str]:
 
 
 def _named(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """Names and texts of assignments, ``A, B = to_translate("a"), to_translate("b")`` too."""
     for node in tree.body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
-            yield ast.unparse(node.targets[0]), str(node.value.value)
+        if isinstance(node, ast.Assign):
+            names, values = ast.unparse(node.targets[0]).strip("()").split(", "), [node.value]
+            if isinstance(node.value, ast.Tuple):
+                values = node.value.elts
+            for name, value in zip(names, values, strict=False):
+                text = value.args[0] if isinstance(value, ast.Call) and value.args else value
+                if isinstance(text, ast.Constant):
+                    yield name, str(text.value)
 
 
 def test_every_check_of_the_doctor_has_its_entry(settings: Settings) -> None:
