@@ -24,7 +24,6 @@ from backupmon.models import (
     AlertMessage,
     AlertState,
     BackupEntry,
-    Discovery,
     ExpectedBackupJob,
     MeasuredTotal,
     MessageState,
@@ -35,6 +34,7 @@ from backupmon.models import (
 )
 from backupmon.services.background_status import background_status
 from backupmon.services.dashboard.summary import count_jobs
+from backupmon.services.discoveries import count_discoveries
 from backupmon.storage.filesystems import room_at
 
 # Not "job": that is the scrape's own name in Prometheus.
@@ -180,8 +180,7 @@ def _measured() -> Iterator[Metric]:
 def _waiting() -> Iterator[Metric]:
     pending = select(func.count()).where(BackupEntry.status == Status.PENDING.value)
     yield _value("entries_pending", "Entries without a verdict.", db.session.scalar(pending))
-    found = select(func.count()).select_from(Discovery)
-    yield _value("discoveries", "Databases that no job expects.", db.session.scalar(found))
+    yield _value("discoveries", "Databases that no job expects.", count_discoveries())
     code = ServerCondition.code
     open_ones = select(code, func.count()).where(ServerCondition.ended_at.is_(None)).group_by(code)
     yield _gauge(
