@@ -80,17 +80,19 @@ _COLUMNS = [
 
 def _row(alert: Alert) -> list[str]:
     about = alert.job.title if alert.job else alert.condition.code if alert.condition else ""
+    # A digest is about all.
+    about = about or "-"
     state = alert.state + (f" ({alert.note})" if alert.note else "")
     return [
         human_time(alert.raised_at),
         alert.kind,
         f"{about} {alert.status or ''}".strip(),
-        alert.recipient,
+        _reached_by(alert),
         state,
     ]
 
 
-def _reached_by(message: AlertMessage) -> str:
+def _reached_by(message: Alert | AlertMessage) -> str:
     by = "" if message.destination == MAIL else f" by {message.destination.replace(':', ' ')}"
     return f"{message.recipient}{by}"
 

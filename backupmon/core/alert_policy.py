@@ -34,6 +34,16 @@ class AlertKind(StrEnum):
 TROUBLES = (AlertKind.PROBLEM, AlertKind.WARNING, AlertKind.REMINDER)
 
 
+def side_of(kind: str) -> str:
+    """What news of a kind are gathered with.
+
+    Bad news, good ones, and what takes back a false alarm: none waits for another's sake.
+    """
+    if kind == AlertKind.CORRECTION.value:
+        return kind
+    return "bad" if kind in {*(k.value for k in TROUBLES), AlertKind.SERVER.value} else "good"
+
+
 class AlertWhen(StrEnum):
     """How often a job that stays bad is told of."""
 

@@ -10,9 +10,11 @@ from sqlalchemy import ColumnElement, and_, exists, func, select
 from sqlalchemy.orm import joinedload
 
 from backupmon.config import Settings
+from backupmon.core.alert_policy import AlertKind
 from backupmon.core.job_spec import agent_key
 from backupmon.extensions import db
 from backupmon.models import (
+    MAIL,
     Alert,
     AlertMessage,
     AlertState,
@@ -27,6 +29,9 @@ PAGE = 50
 FAILING = "failing"
 #: Of a mail that waits: so many recipients are listed, with so much of what it is to say.
 _MOST_MAILS, _MOST_NAMED = 50, 3
+#: A digest goes out by itself, and what goes another way than by mail does too.
+_IS_DIGEST = Alert.kind == AlertKind.DIGEST.value
+_ONE_MESSAGE = (Alert.recipient_key, Alert.destination, Alert.message_id, _IS_DIGEST)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +66,7 @@ class AlertPage:
 
 @dataclass(slots=True)
 class WaitingMail:
-    """What one person is still to be told, and how far that has come.
+    """A message that one person is still to be sent, and how far that has come.
 
     Parameters
     ----------
@@ -69,6 +74,8 @@ class WaitingMail:
         None where none has been begun: there is no server, or the news are being gathered.
     about:
         The first few of its alerts.
+    destination:
+        ``mail``, or ``channel:7``.
     """
 
     recipient: str
@@ -76,6 +83,8 @@ class WaitingMail:
     count: int
     since: datetime
     about: list[Alert]
+    destination: str
+    is_digest: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +135,7 @@ def _conditions(wanted: Wanted) -> Iterable[ColumnElement[bool]]:
         yield exists().where(
             AlertMessage.recipient_key == Alert.recipient_key,
             AlertMessage.destination == Alert.destination,
+            AlertMessage.is_digest == _IS_DIGEST,
             AlertMessage.state.in_(UNSENT),
             AlertMessage.attempts > 0,
         )
@@ -146,45 +156,48 @@ def list_waiting_mails() -> list[WaitingMail]:
             Alert.recipient_key,
             Alert.destination,
             Alert.message_id,
+            _IS_DIGEST,
             func.min(Alert.recipient),
             func.count(),
             func.min(Alert.raised_at),
             func.min(Alert.id),
         )
         .where(Alert.state == AlertState.WAITING.value)
-        .group_by(Alert.recipient_key, Alert.destination, Alert.message_id)
+        .group_by(*_ONE_MESSAGE)
         .order_by(func.min(Alert.raised_at), func.min(Alert.id))
         .limit(_MOST_MAILS)
     ).all()
     unsent = db.session.scalars(select(AlertMessage).where(AlertMessage.state.in_(UNSENT))).all()
     frozen = {message.id: message for message in unsent}
     begun = {
-        (message.recipient_key, message.destination): message
+        (message.recipient_key, message.destination, message.is_digest): message
         for message in unsent
         if message.state == MessageState.OPEN.value
     }
-    about = _first_of_each([group[6] for group in groups])
+    about = _first_of_each([group[7] for group in groups])
     mails = [
         WaitingMail(
             recipient,
-            frozen.get(message_id) if message_id else begun.get((key, destination)),
+            frozen.get(message_id) if message_id else begun.get((key, destination, is_digest)),
             count,
             since,
-            about.get((key, destination, message_id), []),
+            about.get((key, destination, message_id, is_digest), []),
+            destination,
+            is_digest,
         )
-        for key, destination, message_id, recipient, count, since, _ in groups
+        for key, destination, message_id, is_digest, recipient, count, since, _ in groups
     ]
     return sorted(mails, key=lambda mail: -mail.message.attempts if mail.message else 0)
 
 
 def _first_of_each(
     first_ids: Sequence[int],
-) -> dict[tuple[str, str, int | None], list[Alert]]:
-    """The first few alerts of each mail."""
+) -> dict[tuple[str, str, int | None, bool], list[Alert]]:
+    """The first few alerts of each message."""
     if not first_ids:
         return {}
     number = func.row_number().over(
-        partition_by=(Alert.recipient_key, Alert.destination, Alert.message_id),
+        partition_by=_ONE_MESSAGE,
         order_by=Alert.id,
     )
     numbered = (
@@ -198,9 +211,10 @@ def _first_of_each(
         .options(*_ABOUT)
         .order_by(Alert.id)
     )
-    found: dict[tuple[str, str, int | None], list[Alert]] = {}
+    found: dict[tuple[str, str, int | None, bool], list[Alert]] = {}
     for alert in db.session.scalars(query):
-        place = alert.recipient_key, alert.destination, alert.message_id
+        is_digest = alert.kind == AlertKind.DIGEST.value
+        place = alert.recipient_key, alert.destination, alert.message_id, is_digest
         found.setdefault(place, []).append(alert)
     return found
 
@@ -210,7 +224,7 @@ def mail_standing(settings: Settings) -> MailStanding:
     query = select(ServerCondition).where(ServerCondition.code == MAIL_DOWN)
     last = db.session.scalar(query.order_by(ServerCondition.id.desc()).limit(1))
     sent = select(func.max(AlertMessage.last_tried_at)).where(
-        AlertMessage.state == MessageState.SENT.value
+        AlertMessage.state == MessageState.SENT.value, AlertMessage.destination == MAIL
     )
     server = f"{settings.mail_server}:{settings.mail_port}" if settings.mail_server else ""
     return MailStanding(

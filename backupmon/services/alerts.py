@@ -48,6 +48,7 @@ def alert_dict(alert: Alert) -> dict[str, Any]:
         "kind": alert.kind,
         "status": alert.status,
         "recipient": alert.recipient,
+        "destination": alert.destination,
         "state": alert.state,
         "job_id": alert.job_id,
         "job": alert.job.title if alert.job else None,

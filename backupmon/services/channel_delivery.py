@@ -16,7 +16,7 @@ from flask_babel import gettext, ngettext
 from sqlalchemy import ColumnElement, false, func, or_, select, true, update
 
 from backupmon.config import Settings
-from backupmon.core.alert_policy import TROUBLES, AlertKind
+from backupmon.core.alert_policy import side_of
 from backupmon.core.alert_timing import GATHER_FOR, is_held, may_try, retry_after
 from backupmon.core.errors import BackupmonError
 from backupmon.core.text import one_line
@@ -42,7 +42,6 @@ _ALONE = 0x6368616E
 #: A screen of a phone has room for so many.
 _MOST_LINES, _LONGEST_LINE = 5, 200
 _WAITING = AlertState.WAITING.value
-_BAD = (*(kind.value for kind in TROUBLES), AlertKind.SERVER.value)
 _UNSENT = (
     AlertMessage.state.in_((MessageState.OPEN.value, MessageState.HANDED_OVER.value)),
     AlertMessage.destination != MAIL,
@@ -106,11 +105,12 @@ def deliver_to_channels(
 
 
 def _is_any_waiting() -> bool:
-    found = db.session.scalars(
-        select(Alert.id).where(Alert.state == _WAITING, Alert.destination != MAIL).limit(1)
-    ).first()
+    """Whether anything is to be sent, or a message dropped that has nothing left to say."""
+    alerts = select(Alert.id).where(Alert.state == _WAITING, Alert.destination != MAIL)
+    messages = select(AlertMessage.id).where(*_UNSENT)
+    found = [db.session.scalars(query.limit(1)).first() for query in (alerts, messages)]
     db.session.rollback()
-    return found is not None
+    return found != [None, None]
 
 
 def _deliver(settings: Settings, run: _Run, result: ChannelDelivery) -> None:
@@ -158,7 +158,7 @@ def _open_messages(settings: Settings, run: _Run) -> None:
         )
     )
     for row in db.session.execute(select(*columns).where(*_FREE, run.ready).distinct()):
-        held = is_held(lately.get((row.destination, row.agent_key, row.kind in _BAD)), now)
+        held = is_held(lately.get((row.destination, row.agent_key, side_of(row.kind))), now)
         if held or row.destination in under_way:
             continue
         under_way.add(row.destination)
@@ -173,7 +173,7 @@ def _open_messages(settings: Settings, run: _Run) -> None:
         )
 
 
-def _told_lately(now: datetime) -> dict[tuple[str, str, bool], datetime]:
+def _told_lately(now: datetime) -> dict[tuple[str, str, str], datetime]:
     query = (
         select(Alert.destination, Alert.agent_key, Alert.kind, func.max(Alert.sent_at))
         .where(
@@ -184,9 +184,9 @@ def _told_lately(now: datetime) -> dict[tuple[str, str, bool], datetime]:
         )
         .group_by(Alert.destination, Alert.agent_key, Alert.kind)
     )
-    found: dict[tuple[str, str, bool], datetime] = {}
+    found: dict[tuple[str, str, str], datetime] = {}
     for destination, agent, kind, sent_at in db.session.execute(query):
-        place = destination, agent, kind in _BAD
+        place = destination, agent, side_of(kind)
         if sent_at is not None:
             found[place] = max(sent_at, found.get(place, sent_at))
     return found

@@ -17,7 +17,15 @@ from backupmon.core.errors import BackupmonError, NotFoundError, RefusedError
 from backupmon.core.job_fields import address as read_address
 from backupmon.core.job_fields import name as read_name
 from backupmon.extensions import begin_write, db
-from backupmon.models import MAIL, Alert, AlertChannel, AlertRecipient, AlertState
+from backupmon.models import (
+    MAIL,
+    Alert,
+    AlertChannel,
+    AlertMessage,
+    AlertRecipient,
+    AlertState,
+    MessageState,
+)
 from backupmon.services.alert_recipients import ALONE, reading_as, take_recipient
 from backupmon.services.announcing import announce, check_channel
 from backupmon.services.audit import Act, record_acts
@@ -36,6 +44,12 @@ def list_channels() -> Sequence[AlertChannel]:
         .order_by(AlertRecipient.address_key, AlertChannel.id)
     )
     return db.session.scalars(query).all()
+
+
+def channel_names() -> dict[str, str]:
+    """How people name the channels, by their destinations."""
+    rows = db.session.execute(select(AlertChannel.id, AlertChannel.name))
+    return {f"channel:{number}": name for number, name in rows}
 
 
 def find_channel(channel_id: int) -> AlertChannel:
@@ -101,6 +115,14 @@ def remove_channel(channel_id: int, actor: str, now: datetime) -> AlertChannel:
     waiting = (Alert.destination == row.destination) & (Alert.state == AlertState.WAITING.value)
     db.session.execute(
         update(Alert).where(waiting).values(values).execution_options(synchronize_session=False)
+    )
+    # Nor is what failed there tried again, or said to fail.
+    unsent = AlertMessage.state.in_((MessageState.OPEN.value, MessageState.HANDED_OVER.value))
+    db.session.execute(
+        update(AlertMessage)
+        .where(AlertMessage.destination == row.destination, unsent)
+        .values(state=MessageState.DROPPED.value)
+        .execution_options(synchronize_session=False)
     )
     db.session.delete(row)
     record_acts([Act("channel.remove", "alert_channel", row.id, before, None)], actor, now)

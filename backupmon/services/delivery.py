@@ -19,7 +19,7 @@ from flask_mail import Message
 from sqlalchemy import ColumnElement, func, select, true, update
 
 from backupmon.config import Settings
-from backupmon.core.alert_policy import TROUBLES, AlertKind
+from backupmon.core.alert_policy import AlertKind, side_of
 from backupmon.core.alert_timing import (
     EXPIRES_AFTER,
     FIRST_RETRY,
@@ -268,7 +268,7 @@ def _open_messages(settings: Settings, now: datetime, ready: ColumnElement[bool]
     lately = _told_lately(now)
     wanted: dict[str, str] = {}
     for key, recipient, agent, kind in rows:
-        if key not in under_way and not is_held(lately.get((key, agent, _side(kind))), now):
+        if key not in under_way and not is_held(lately.get((key, agent, side_of(kind))), now):
             wanted.setdefault(key, recipient)
     next_try = _next_try_in_outage(now) if wanted else None
     domain = sender_of(settings).rpartition("@")[2].strip("> ")
@@ -292,13 +292,6 @@ def _next_try_in_outage(now: datetime) -> datetime | None:
     return min((moment for moment in times if moment and not may_try(moment, now)), default=None)
 
 
-def _side(kind: str) -> str:
-    """Bad news, good ones, and what takes back a false alarm are gathered apart."""
-    if kind == AlertKind.CORRECTION.value:
-        return kind
-    return "bad" if kind in {*(k.value for k in TROUBLES), AlertKind.SERVER.value} else "good"
-
-
 def _told_lately(now: datetime) -> dict[tuple[str, str, str], datetime]:
     """When each person was last told of each agent, within the time that news are gathered."""
     query = (
@@ -313,7 +306,7 @@ def _told_lately(now: datetime) -> dict[tuple[str, str, str], datetime]:
     )
     found: dict[tuple[str, str, str], datetime] = {}
     for key, agent, kind, sent_at in db.session.execute(query):
-        place = key, agent, _side(kind)
+        place = key, agent, side_of(kind)
         if sent_at is not None:
             found[place] = max(sent_at, found.get(place, sent_at))
     return found

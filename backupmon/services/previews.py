@@ -5,14 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
 from backupmon.config import Settings
+from backupmon.core.alert_policy import AlertKind
 from backupmon.core.errors import NotFoundError
 from backupmon.extensions import db
 from backupmon.models import MAIL, Alert, AlertMessage, AlertState, MessageState
+from backupmon.services.digest.mail import compose_digest
 from backupmon.services.letters import Reading, read_alerts
 from backupmon.services.mails import write
+
+_WAITING = AlertState.WAITING.value
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,8 @@ def preview_message(settings: Settings, message_id: int, now: datetime) -> Previ
     message = db.session.get(AlertMessage, message_id)
     if message is None or message.destination != MAIL:
         raise NotFoundError(f"there is no mail {message_id}")
+    if message.is_digest:
+        return _preview_digest(settings, message, now)
     if message.state == MessageState.OPEN.value:
         return _preview(settings, message.recipient, _waiting_for(message.recipient), message, now)
     reading = read_alerts(Alert.message_id == message.id)
@@ -74,11 +80,29 @@ def preview_waiting(settings: Settings, recipient: str, now: datetime) -> Previe
     return _preview(settings, reading.alerts[0].recipient, reading, message, now)
 
 
+def _preview_digest(settings: Settings, message: AlertMessage, now: datetime) -> Preview:
+    """A digest as it would go out now; one that was sent tells of its own time again."""
+    says_something = db.session.scalar(select(Alert.id).where(_of_digest(message)).limit(1))
+    mail = compose_digest(settings, message, message.sent_at or now)
+    subject = message.subject or str(mail.subject)
+    text, source = str(mail.body or ""), str(mail.html or "")
+    return Preview(message.recipient, message, subject, text, source, says_something is not None)
+
+
+def _of_digest(message: AlertMessage) -> ColumnElement[bool]:
+    mine = Alert.message_id == message.id
+    if message.state != MessageState.OPEN.value:
+        return mine
+    free = (Alert.recipient_key == message.recipient_key) & (Alert.state == _WAITING)
+    return mine | (free & Alert.message_id.is_(None) & (Alert.kind == AlertKind.DIGEST.value))
+
+
 def _waiting_for(recipient: str) -> Reading:
     return read_alerts(
         (Alert.recipient_key == recipient.lower())
+        & (Alert.kind != AlertKind.DIGEST.value)
         & (Alert.destination == MAIL)
-        & (Alert.state == AlertState.WAITING.value)
+        & (Alert.state == _WAITING)
         & Alert.message_id.is_(None)
     )
 

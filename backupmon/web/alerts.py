@@ -16,6 +16,7 @@ from backupmon.language.filters import now
 from backupmon.queue import QueueDownError
 from backupmon.services.alert_list import Wanted, find_alerts, list_waiting_mails, mail_standing
 from backupmon.services.alerts import send_trial, try_again
+from backupmon.services.channels import channel_names
 from backupmon.services.mail_server import MailRefusedError, MailServerError
 from backupmon.services.previews import Preview, preview_message, preview_waiting
 from backupmon.services.silences import list_silences
@@ -143,6 +144,7 @@ def _page(code: int, trial: Typed) -> tuple[str, int]:
         states=[("", _("all")), *STATE_WORDS.items()],
         kinds=[("", _("all")), *KIND_WORDS.items()],
         kind_words=KIND_WORDS,
+        channels=channel_names(),
         state_words=STATE_WORDS,
         trial=trial,
     )
@@ -156,7 +158,7 @@ def _recipient() -> str:
 def _preview(found: Preview) -> Response:
     source = (
         url(".message_html", message_id=found.message.id)
-        if found.message is not None and found.message.state != "open"
+        if found.message is not None and (found.message.is_digest or found.message.state != "open")
         else url(".waiting_html", to=found.recipient)
     )
     page = render_template("pages/alerts/mail.html", found=found, source=source)

@@ -44,7 +44,7 @@ def compose_digest(settings: Settings, message: AlertMessage, now: datetime) -> 
     key = message.recipient_key
     row = find_recipient(key)
     wish = wish_of(settings, row) if row else DigestWish(Rhythm.DAILY)
-    since = looks_back_to(_last_sent(key), wish.rhythm, now)
+    since = looks_back_to(_last_sent(message), wish.rhythm, now)
     with reading_as(settings, key) as language:
         facts = gather(settings, key, since, now)
         title = headline_of(facts)
@@ -77,12 +77,16 @@ def compose_digest(settings: Settings, message: AlertMessage, now: datetime) -> 
     return mail
 
 
-def _last_sent(recipient_key: str) -> datetime | None:
+def _last_sent(message: AlertMessage) -> datetime | None:
+    """When the one before `message` was sent."""
     query = select(func.max(Alert.sent_at)).where(
         Alert.kind == AlertKind.DIGEST.value,
-        Alert.recipient_key == recipient_key,
+        Alert.recipient_key == message.recipient_key,
         Alert.state == AlertState.SENT.value,
     )
+    if message.sent_at is not None:
+        # It is being looked at: it tells of its own time once more.
+        query = query.where(Alert.message_id != message.id, Alert.sent_at < message.sent_at)
     return db.session.scalar(query)
 
 
