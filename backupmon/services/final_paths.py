@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 from sqlalchemy import select
@@ -31,21 +31,26 @@ class Holder:
     place:
         Where in that file, such as ``line 3``.
     left_behind:
-        A copy that a deleted job left there.
+        A copy that a job left there which is deleted, or has another path by now.
+    deleted:
+        That job is deleted.
     """
 
     title: str
     job_id: int | None = None
     place: str = ""
     left_behind: bool = False
+    deleted: bool = False
 
 
 class FinalPaths:
-    """The final paths of all jobs, and those where a deleted job's copy still stands."""
+    """The final paths of all jobs, and those where a copy still stands that a job left behind."""
 
     def __init__(self) -> None:
         self._live = _Keys()
         self._left = _Keys()
+        #: Where copies of a job stand that is where they are.
+        self._beside: defaultdict[int, list[tuple[str, Holder]]] = defaultdict(list)
         self._key_of: dict[int, str] = {}
 
     @classmethod
@@ -62,20 +67,34 @@ class FinalPaths:
         ):
             paths._key_of[job_id] = key
             paths._live.put(key, Holder(f"{agent}/{database}", job_id))
-        for key, holder in _left_behind():
-            paths._left.put(key, holder)
+        for key, holder in _standing():
+            if holder.left_behind:
+                paths._left.put(key, holder)
+            elif holder.job_id is not None:
+                paths._beside[holder.job_id].append((key, replace(holder, left_behind=True)))
         return paths
 
+    def leave(self, job_id: int) -> None:
+        """A job is about to get another path: its copies stay where they are."""
+        for key, holder in self._beside.pop(job_id, ()):
+            self._left.put(key, holder)
+
     def release(self, job_id: int) -> None:
-        """Forget the path of a job that is about to get a new one."""
+        """Forget the path of a job, which is about to be said anew."""
         key = self._key_of.pop(job_id, None)
         if key is not None:
             self._live.drop(key)
 
-    def take(self, key: str, holder: Holder) -> Holder | None:
-        """Give the path to `holder`; where another has it, say who."""
+    def take(self, key: str, holder: Holder, *, held: bool = False) -> Holder | None:
+        """Give the path to `holder`; where another has it, say who.
+
+        Parameters
+        ----------
+        held:
+            The job had that path before: what stands there keeps nobody from changing the rest.
+        """
         other = self._live.find(key)
-        left = self._left.find(key, but_not=holder.job_id)
+        left = None if held else self._left.find(key, but_not=holder.job_id)
         if other is None and left is None:
             self._live.put(key, holder)
         return other or left
@@ -105,7 +124,7 @@ class _Keys:
         return None
 
 
-def _left_behind() -> Iterator[tuple[str, Holder]]:
+def _standing() -> Iterator[tuple[str, Holder]]:
     query = (
         select(
             StoredBackup.path_key,
@@ -114,20 +133,22 @@ def _left_behind() -> Iterator[tuple[str, Holder]]:
             ExpectedBackupJob.agent_id_responsible,
             ExpectedBackupJob.database_name,
             ExpectedBackupJob.final_path_key,
+            ExpectedBackupJob.deleted_at,
         )
         .join(ExpectedBackupJob, ExpectedBackupJob.id == StoredBackup.expected_job_id)
         .where(
-            ExpectedBackupJob.deleted_at.is_not(None),
             StoredBackup.destination == "validated",
             StoredBackup.state.in_(_STANDING),
         )
     )
-    for path, due, job_id, agent, database, key in db.session.execute(query):
-        holder = Holder(f"{agent}/{database}", job_id, left_behind=True)
+    for path, due, job_id, agent, database, key, deleted_at in db.session.execute(query):
         # A template may end in the staged name, hold it within a component, or lack it.
-        yield path, holder
-        yield path.rpartition("/")[0] or path, holder
-        yield key.replace("*", str(due.year)), holder
+        places, own = {path, path.rpartition("/")[0] or path}, key.replace("*", str(due.year))
+        deleted = deleted_at is not None
+        left = deleted or own not in places
+        holder = Holder(f"{agent}/{database}", job_id, left_behind=left, deleted=deleted)
+        for place in places | {own} if deleted else places:
+            yield place, holder
 
 
 def _forms(key: str) -> Iterator[str]:

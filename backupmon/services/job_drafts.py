@@ -121,12 +121,19 @@ def refuse_shared_paths(drafts: Sequence[Draft], paths: FinalPaths) -> None:
     for draft in drafts:
         if draft.job is not None:
             paths.release(draft.job.id)
+            if draft.spec is not None and not _has_path(draft.job, path_key(draft.spec)):
+                paths.leave(draft.job.id)
     for draft in drafts:
         if draft.spec is None:
             continue
-        other = paths.take(path_key(draft.spec), draft.holder)
+        key = path_key(draft.spec)
+        other = paths.take(key, draft.holder, held=_has_path(draft.job, key))
         if other is not None:
             draft.faults.append(_shared_path(other))
+
+
+def _has_path(job: ExpectedBackupJob | None, key: str) -> bool:
+    return job is not None and job.deleted_at is None and job.final_path_key == key
 
 
 def path_key(spec: JobSpec) -> str:
@@ -189,6 +196,16 @@ def _pause_faults(job: ExpectedBackupJob | None, spec: JobSpec, now: datetime) -
 
 def _shared_path(other: Holder) -> FieldFault:
     named = "final_storage_path_template"
+    if other.left_behind and not other.deleted:
+        return FieldFault(
+            named,
+            sentence(
+                "a good copy of %(title)s (job %(job_id)s), which had this path, stands there",
+                title=other.title,
+                job_id=str(other.job_id),
+            ),
+            to_translate("choose another template: a copy is never put in the place of another's"),
+        )
     if other.left_behind:
         return FieldFault(
             named,

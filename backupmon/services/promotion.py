@@ -12,6 +12,7 @@ from datetime import datetime
 
 import structlog
 from sqlalchemy import select
+from sqlalchemy.orm import aliased
 
 from backupmon.core.errors import TemplateError
 from backupmon.core.paths import render
@@ -235,6 +236,40 @@ class Standing:
 def final_path(scan: Scan, entry: BackupEntry) -> FinalPath:
     """The final path, or None and why it cannot be used."""
     return _final_paths(scan, [entry])[0][entry.id]
+
+
+def note_occupied(scan: Scan) -> None:
+    """Note final paths that are still another's, whose jobs' good backups lie in quarantine.
+
+    Else the trouble would be over with the next scan, and it would be told that all is well.
+    """
+    kept, job = aliased(StoredBackup), ExpectedBackupJob
+    newer = (
+        select(kept.id)
+        .where(
+            kept.expected_job_id == StoredBackup.expected_job_id,
+            kept.destination == VALIDATED,
+            kept.report_end_at > StoredBackup.report_end_at,
+        )
+        .exists()
+    )
+    query = (
+        select(BackupEntry)
+        .join(StoredBackup, StoredBackup.entry_id == BackupEntry.id)
+        .join(job, job.id == BackupEntry.expected_job_id)
+        .where(
+            StoredBackup.state == StoredState.QUARANTINED.value,
+            BackupEntry.status == Status.SUCCESS.value,
+            BackupEntry.report_end_at == job.last_successful_backup_timestamp,
+            job.deleted_at.is_(None),
+            job.is_active.is_(True),
+            ~newer,
+        )
+        .order_by(BackupEntry.id)
+    )
+    for entry in db.session.scalars(query).all():
+        # One by one: these are few, and none of them is on its way to its path.
+        final_path(scan, entry)
 
 
 def _final_paths(

@@ -34,6 +34,7 @@ from backupmon.services.intake import take_in_reports
 from backupmon.services.locking import ScanLock
 from backupmon.services.numbering import skip_used_numbers
 from backupmon.services.overdue import judge_overdue_jobs, resume_paused, withdraw_premature
+from backupmon.services.promotion import note_occupied
 from backupmon.services.recovery import recover
 from backupmon.services.reminders import end_snoozes, remind
 from backupmon.services.roots import all_roots, open_roots
@@ -168,6 +169,7 @@ def _steps(scan: Scan, hand_over: HandOver | None) -> None:
     end_snoozes(scan)
     remind(scan)
     note_stuck(scan)
+    note_occupied(scan)
     _note_clocks(scan)
     seen_by = {SeenBy.SCAN} if hand_over else {SeenBy.SCAN, SeenBy.VERIFY}
     record_conditions(scan, seen_by)

@@ -286,6 +286,30 @@ def test_what_is_not_well_though_no_status_says_so_is_told(lived: World, mailbox
     assert "* unknown (acme)\n" in said
 
 
+def test_a_good_backup_that_could_not_be_put_in_its_place_is_told(
+    lived: World, mailbox: Mailbox
+) -> None:
+    first, second = lived.job("one", city="A"), lived.job("two", city="B")
+    site = lived.site()
+    for day in (0, 1):
+        if day:
+            db.session.get_one(
+                ExpectedBackupJob, second
+            ).final_storage_path_template = db.session.get_one(StoredBackup, 1).path
+            db.session.commit()
+        site.deliver(at(11, 50, days=day), one=f"a{day}", two=f"b{day}")
+        lived.scan(at(12, days=day))
+    assert lived.statuses(first) == lived.statuses(second) == ["SUCCESS", "SUCCESS"]
+    assert [row.state for row in lived.stored(second)] == ["stored", "quarantined"]
+    lived.scan(at(12, 15, days=1))
+    digests(mailbox)
+    lived.scan(at(7, days=2))
+    mail = digest(mailbox)
+    assert mail["Subject"].startswith("backups: 1 of 2 lacks its newest copy")
+    assert "the server has trouble" in mail["Subject"]
+    assert "* two (acme)\n  last good copy: 3 Mar 2031, 11:50" in said_in(mail)
+
+
 def test_what_went_wrong_and_is_well_again_is_counted(lived: World, mailbox: Mailbox) -> None:
     lived.job("shop", schedule="0 12 * * *")
     lived.job("crm", schedule="0 9,12 * * *")

@@ -358,6 +358,13 @@ def test_a_path_that_another_jobs_copy_occupies_is_never_written(world: World) -
     assert world.final("x", "same.gz").read_bytes() == data
     assert world.stored(second)[0].state == "quarantined"
     assert "path.occupied" in world.conditions()
+    # It is no more over with the next scan than the path is free.
+    world.scan(at(12, 5))
+    assert "path.occupied" in world.conditions()
+    world.get(second).city = "Douala"
+    db.session.commit()
+    world.scan(at(12, 10))
+    assert "path.occupied" not in world.conditions()
 
 
 def test_a_folder_at_the_final_path_is_told_and_the_backup_is_kept(world: World) -> None:

@@ -14,6 +14,8 @@ from backupmon.core.job_spec import JobDefaults
 from backupmon.extensions import db
 from backupmon.models import AuditEvent, ExpectedBackupJob
 from backupmon.services.history import find_job
+from backupmon.services.job_changes import put_jobs
+from backupmon.services.job_drafts import JobRow, RowsRefusedError
 from backupmon.services.jobs import (
     JobRefusedError,
     StaleJobError,
@@ -270,6 +272,28 @@ def test_a_path_where_a_deleted_jobs_copy_stands_is_refused(world: World) -> Non
 def test_a_deleted_job_without_a_copy_frees_its_path() -> None:
     delete_job(add().id, MORNING, "test")
     add(agent_id_responsible="other")
+
+
+def test_a_path_where_a_copy_stands_that_another_job_left_behind_is_refused(world: World) -> None:
+    """Else each good backup of the job would go to quarantine, while all is said to be well."""
+    shop, other = world.job(), world.job(agent="other", city="Edea")
+    world.site().deliver(at(11, 50), shop="one")
+    world.site("other").deliver(at(11, 50), shop="two")
+    world.scan(at(12))
+    swapped = [
+        JobRow(agent, {"agent_id_responsible": agent, "database_name": "shop", "city": city})
+        for agent, city in (("acme", "Edea"), ("other", "Douala"))
+    ]
+    with pytest.raises(RowsRefusedError, match="which had this path") as refused:
+        put_jobs(swapped, DEFAULTS, at(13), "test")
+    assert len(refused.value.rows) == 2
+    update_job(shop, {"city": "Kribi"}, DEFAULTS, at(13), "test")
+    with pytest.raises(JobRefusedError, match=f"job {shop}"):
+        update_job(other, {"city": "Douala"}, DEFAULTS, at(13), "test")
+    # A year of its own is another path; its own former path is open to the job itself.
+    update_job(other, {"city": "Douala", "year": 2032}, DEFAULTS, at(13), "test")
+    update_job(shop, {"city": "Douala", "year": 2031}, DEFAULTS, at(13), "test")
+    update_job(shop, {"grace_minutes": 7}, DEFAULTS, at(13), "test")
 
 
 def test_no_file_moves_when_the_final_path_changes(world: World) -> None:

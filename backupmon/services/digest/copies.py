@@ -46,15 +46,19 @@ class Kept:
 def stale_copies(mine: ColumnElement[bool], now: datetime, most: int) -> Stale:
     """Jobs whose copy is older than it should be, though their status does not say so.
 
-    A backup is overdue and not judged yet, or the copy of a job that is well is nowhere. Those
-    that need a look are told of with their copies anyway.
+    A backup is overdue and not judged yet, or the copy of the last success is nowhere, or in
+    quarantine since something else stands where it should go. Those that need a look are told of
+    with their copies anyway.
     """
     job, copy = ExpectedBackupJob, StoredBackup
     there = (
         select(copy.id)
         .where(
             copy.expected_job_id == job.id,
+            copy.destination == "validated",
             copy.state.in_((*_GOOD, StoredState.MOVING.value)),
+            copy.report_end_at
+            >= func.coalesce(job.last_successful_backup_timestamp, copy.report_end_at),
         )
         .exists()
     )
