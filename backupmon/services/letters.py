@@ -263,7 +263,9 @@ def _database(
 def _said(entry: BackupEntry) -> list[tuple[str, str]]:
     """The agent's own words."""
     words = [entry.agent_transfer_error_message, entry.agent_logs_summary]
-    said = "\n".join(clean(word, _MOST_SAID).strip() for word in words if word)
+    # Many an agent says the same in both places.
+    told = dict.fromkeys(clean(word, _MOST_SAID).strip() for word in words if word)
+    said = "\n".join(word for word in told if word)
     return [(str(gettext("The agent said")), said)] if said else []
 
 

@@ -16,7 +16,8 @@ from backupmon.services.alerts import failing_messages
 from backupmon.services.channels import remove_channel
 from backupmon.services.delivery import deliver_alerts
 from tests.integration.conftest import World, at
-from tests.integration.mailbox import Mailbox, free_port, running
+from tests.integration.mailbox import Mailbox, free_port, running, text_of
+from tests.integration.site import section
 from tests.integration.test_alerts_page import page
 from tests.integration.test_channels import add, needs_apprise
 from tests.integration.test_delivery import OPS, with_mail
@@ -138,3 +139,13 @@ def test_what_takes_back_a_false_alarm_is_gathered_with_nothing_else() -> None:
     assert {side_of(AlertKind.RECOVERY), side_of(AlertKind.SERVER_OVER)} == {"good"}
     bad = (AlertKind.PROBLEM, AlertKind.WARNING, AlertKind.REMINDER, AlertKind.SERVER)
     assert {side_of(kind) for kind in bad} == {"bad"}
+
+
+def test_what_an_agent_says_twice_is_told_once(world: World, mailbox: Mailbox) -> None:
+    world.job()
+    words = "rsync: broken pipe"
+    failed = {"TRANSFER__status": False, "TRANSFER__error_message": words, "logs_summary": words}
+    world.site().report(at(11, 50), {"shop": section(b"x", "shop.sql.gz", **failed)})
+    world.scan(at(12))
+    said = [text_of(mail) for mail in mailbox.take() if "FAILED" in mail["Subject"]]
+    assert [text.count("rsync: broken pipe") for text in said] == [1]

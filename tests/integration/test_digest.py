@@ -310,6 +310,43 @@ def test_a_good_backup_that_could_not_be_put_in_its_place_is_told(
     assert "* two (acme)\n  last good copy: 3 Mar 2031, 11:50" in said_in(mail)
 
 
+def test_what_waits_for_its_verdict_for_days_is_not_called_good(
+    lived: World, mailbox: Mailbox
+) -> None:
+    """A root that is not mounted: nothing is judged, nothing is overdue, no status changes."""
+    job = lived.job(notification_recipients=ANN)
+    lived.job("crm")
+    set_digest(ANN, DAILY, "test", at(8))
+    set_language(OPS, "fr", "test", at(8))
+    site = lived.site()
+    site.deliver(at(11, 50), shop="a", crm="b")
+    lived.scan(at(12))
+    (lived.settings.validated_root / ".backupmon").unlink()
+    site.deliver(at(11, 50, days=1), shop="c", crm="d")
+    for day in (1, 2, 3):
+        lived.scan(at(13, days=day))
+        lived.scan(at(7, days=day + 1))
+        found = {str(mail["To"]): mail for mail in digests(mailbox)}
+        subject = found[ANN]["Subject"]
+        assert subject.startswith("backups: 1 of 1 lacks its newest copy"), (day, subject)
+        assert "last good copy: 3 Mar 2031, 11:50" in said_in(found[ANN])
+        subject = found[OPS]["Subject"]
+        assert subject.startswith("sauvegardes : 2 sur 2 n’ont pas leur dernière copie")
+        assert "le serveur a un souci" in subject
+    # Told in the reader's language, with what to do.
+    said = said_in(found[OPS])
+    assert "bears no mark" not in said
+    assert "À faire : " in said
+    assert lived.statuses(job) == ["SUCCESS", "PENDING"]
+    # What is worse does not hide it.
+    lived.job("gone", agent="dead")
+    set_language(OPS, "en", "test", at(8))
+    lived.scan(at(7, days=5))
+    found = {str(mail["To"]): mail for mail in digests(mailbox)}
+    wanted = "backups: 1 of 3 needs you, 2 more lack their newest copy"
+    assert found[OPS]["Subject"].startswith(wanted)
+
+
 def test_what_went_wrong_and_is_well_again_is_counted(lived: World, mailbox: Mailbox) -> None:
     lived.job("shop", schedule="0 12 * * *")
     lived.job("crm", schedule="0 9,12 * * *")
@@ -412,7 +449,7 @@ def test_hundreds_of_jobs_make_a_short_mail_of_few_queries(lived: World, mailbox
             compose_digest(lived.settings, messages()[-1], at(8, days=2))
         asked.append(len(sent))
     assert asked[0] == asked[1] <= 24
-    assert mail["Subject"] == "backups: 240 of 600 need you"
+    assert mail["Subject"].startswith("backups: 240 of 600 need you, 360 more lack")
     assert "and 230 more: https://backups.x.org/?status=NEEDS_YOU" in said_in(mail)
 
 

@@ -99,11 +99,7 @@ def headline_of(facts: Facts) -> str:
     if not expected:
         return _nothing_expected(facts)
     if counts.needs_you:
-        bad = counts.needs_you
-        numbers["bad"] = say_number(bad)
-        return str(
-            ngettext("%(bad)s of %(all)s needs you", "%(bad)s of %(all)s need you", bad, **numbers)
-        )
+        return _needs_you(facts)
     if facts.stale.total:
         return str(
             ngettext(
@@ -120,6 +116,27 @@ def headline_of(facts: Facts) -> str:
     if expected == 1:
         return str(gettext("the only one is good"))
     return str(gettext("all %(all)s are good", **numbers))
+
+
+def _needs_you(facts: Facts) -> str:
+    bad, stale = facts.counts.needs_you, facts.stale.total
+    said = ngettext(
+        "%(bad)s of %(all)s needs you",
+        "%(bad)s of %(all)s need you",
+        bad,
+        bad=say_number(bad),
+        all=say_number(facts.counts.expected),
+    )
+    if not stale:
+        return str(said)
+    # Neither are these among the good ones.
+    lacking = ngettext(
+        "%(bad)s more lacks its newest copy",
+        "%(bad)s more lack their newest copy",
+        stale,
+        bad=say_number(stale),
+    )
+    return f"{said}, {lacking}"
 
 
 def _nothing_expected(facts: Facts) -> str:

@@ -12,14 +12,17 @@ from backupmon.core.standing import Standing
 from backupmon.core.statuses import BEST_FIRST
 from backupmon.core.text import one_line
 from backupmon.language.conditions import condition_title
+from backupmon.language.phrases import say_server
 from backupmon.language.standings import WORDS, say_count
 from backupmon.language.wording import say_age, say_number, say_size, say_span
+from backupmon.models import ServerCondition
 from backupmon.services.dashboard.rows import JobRow
 from backupmon.services.digest.copies import StaleCopy
 from backupmon.services.digest.cycles import TroubledJob
 from backupmon.services.digest.facts import Facts
 from backupmon.services.digest.server import ServerState, Space
 from backupmon.services.digest.sizes import OddSize
+from backupmon.services.letters import colon
 
 _MOMENT = "d MMM y, HH:mm"
 _MOST_SAID = 200
@@ -106,18 +109,23 @@ def _trouble_of_server(server: ServerState | None) -> Section | None:
     if server is None:
         return None
     lines = [
-        Line(
-            condition_title(condition.code).rstrip("."),
-            "",
-            (
-                one_line(condition.message, _MOST_SAID),
-                str(gettext("since %(moment)s", moment=moment(condition.started_at))),
-            ),
-        )
+        Line(condition_title(condition.code).rstrip("."), "", _of_condition(condition))
         for condition in server.conditions[:_MOST_CONDITIONS]
     ]
     more = _more(len(server.conditions), lines)
     return Section(str(gettext("This server")), "bad", lines, more)
+
+
+def _of_condition(condition: ServerCondition) -> tuple[str, ...]:
+    """What exactly, since when, and what to do."""
+    words = [
+        one_line(say_server(condition.message), _MOST_SAID),
+        str(gettext("since %(moment)s", moment=moment(condition.started_at))),
+    ]
+    if condition.hint:
+        hint = one_line(say_server(condition.hint), _MOST_SAID)
+        words.append(str(gettext("Next step")) + colon() + hint)
+    return tuple(words)
 
 
 def _need_you(facts: Facts, base_url: str | None) -> Section:
