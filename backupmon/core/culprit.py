@@ -103,6 +103,19 @@ def _early(finding: Finding) -> _Told:
     )
 
 
+def _no_rights(finding: Finding) -> _Told:
+    return (
+        _AGENT,
+        phrase(
+            "The agent's report of %(at)s lies here, but this server may not read it.",
+            at=_moment(finding.observed or ""),
+        ),
+        phrase(
+            "Let the agent write with a umask of 027, and chmod g+r what lies in its log folder."
+        ),
+    )
+
+
 def _others(finding: Finding) -> _Told:
     wanted = finding.expected or ""
     named = [name.strip() for name in (finding.observed or "").split(", ")]
@@ -321,6 +334,7 @@ def _overtaken(_finding: Finding) -> _Told:
 #: By the code of the finding that says most.
 RULES: Mapping[str, Callable[[Finding], _Told]] = {
     "cycle.missing": _missing,
+    "report.readable": _no_rights,
     "report.early": _early,
     "report.other_databases": _others,
     "report.invalid": _invalid,

@@ -34,6 +34,8 @@ class Instead:
     ----------
     invalid:
         Invalid reports that landed in the cycle, oldest first.
+    unreadable_at:
+        When a report landed in the cycle that the server may not read.
     early_end:
         The end of a report on this database that came before the cycle opened.
     other_databases:
@@ -43,6 +45,7 @@ class Instead:
     """
 
     invalid: Sequence[InvalidReport] = ()
+    unreadable_at: datetime | None = None
     early_end: datetime | None = None
     other_databases: Sequence[str] = field(default=())
     agent_reported_at: datetime | None = None
@@ -70,7 +73,7 @@ def judge_overdue(database_name: str, cycle: Cycle, instead: Instead) -> Verdict
         f"a report between {human_time(cycle.opens)} and {human_time(cycle.deadline)}",
         "none",
     )
-    hints = [*_early(cycle, instead), *_others(database_name, instead)]
+    hints = [*_unreadable(instead), *_early(cycle, instead), *_others(database_name, instead)]
     advice = hints[0].message if hints else "See whether the agent ran, and whether it can send."
     return Verdict(Status.MISSING, (missing, *hints), f"{missing.message} {advice}")
 
@@ -86,6 +89,21 @@ def _invalid_finding(report: InvalidReport) -> Finding:
         "a valid report",
         wrong,
     )
+
+
+def _unreadable(instead: Instead) -> list[Finding]:
+    if instead.unreadable_at is None:
+        return []
+    at = human_time(instead.unreadable_at)
+    return [
+        warning(
+            "report.readable",
+            f"A report of {at} lies in the log folder, but the server may not read it. Let the "
+            "agent write with a umask of 027.",
+            "a report that the server may read",
+            at,
+        )
+    ]
 
 
 def _early(cycle: Cycle, instead: Instead) -> list[Finding]:

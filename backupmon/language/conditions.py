@@ -21,6 +21,7 @@ _TITLES = {
     "path.occupied": lazy_gettext("Something else stands where a copy should go."),
     "path.unusable": lazy_gettext("A path cannot be used."),
     "report.settling": lazy_gettext("A report is never finished."),
+    "report.unreadable": lazy_gettext("The server may not read a report."),
     "root.absent": lazy_gettext("A storage folder is not there."),
     "root.read_only": lazy_gettext("A filesystem is read-only."),
     "root.unmarked": lazy_gettext("A storage folder bears no mark: is its disk mounted?"),

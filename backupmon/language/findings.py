@@ -22,6 +22,7 @@ _TITLES = {
     "agent.transfer": lazy_gettext("Transfer, as the agent says"),
     "report.section": lazy_gettext("The report on this database"),
     "report.checksum": lazy_gettext("Checksum in the report"),
+    "report.readable": lazy_gettext("Whether the report can be read"),
     "report.early": lazy_gettext("When the report was made"),
     "report.other_databases": lazy_gettext("Databases in the report"),
     "report.overtaken": lazy_gettext("A newer report"),

@@ -75,6 +75,28 @@ class OpenRoots:
                 os.close(fd)
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A report that the server's user may not read.
+
+    Parameters
+    ----------
+    folder:
+        The log folder, for people.
+    path:
+        The file, for people.
+    agents:
+        Those whose folder it is, by key.
+    landed_at:
+        When it landed, on the scale of the scan's moment.
+    """
+
+    folder: str
+    path: str
+    agents: frozenset[str]
+    landed_at: datetime
+
+
 @dataclass(slots=True)
 class Scan:
     """One scan under way.
@@ -116,6 +138,7 @@ class Scan:
     waiting: list[int] = field(default_factory=list)
     #: Agents with a report that may not be complete yet: not overdue for now.
     settling: set[str] = field(default_factory=set)
+    unreadable: list[Unreadable] = field(default_factory=list)
     #: The scan before this one was killed.
     after_crash: bool = False
     #: Agents whose reports end in the future.

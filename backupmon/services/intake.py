@@ -21,6 +21,7 @@ from backupmon.core.waiting import LONGEST_WAIT
 from backupmon.services.context import Scan
 from backupmon.services.log_folders import AgentJobs, LogFolder, find_log_folders, load_jobs
 from backupmon.services.recording import record_report, report_known
+from backupmon.services.unreadable_reports import note_unreadable, pass_over_unreadable
 from backupmon.storage.archive import archive_place, archive_report, report_sha256
 from backupmon.storage.failpoints import failpoint
 from backupmon.storage.faults import ServerFault
@@ -29,6 +30,7 @@ from backupmon.storage.inbox import (
     FoundReport,
     NotAReportError,
     ReadReport,
+    UnreadableReportError,
     finish_with,
     left_aside,
     read_report,
@@ -67,7 +69,9 @@ def take_in_reports(scan: Scan) -> None:
     if scan.roots.deposit is None or scan.roots.archive is None:
         return
     jobs = _JobCache()
+    scan.unreadable.clear()
     arrived = sorted(_arrived(scan, jobs), key=lambda a: (a.end, a.found.path))
+    note_unreadable(scan)
     for start in range(0, len(arrived), _BATCH):
         _take_batch(scan, arrived[start : start + _BATCH], jobs)
 
@@ -144,6 +148,9 @@ def _ready(
     assert deposit is not None
     try:
         read = read_report(deposit, found)
+    except UnreadableReportError as error:
+        pass_over_unreadable(scan, found, log_folder, error.changed_at)
+        return
     except NotAReportError as error:
         scan.counts["reports_passed_over"] += 1
         log.warning(

@@ -25,6 +25,7 @@ from backupmon.services.job_state import (
 )
 from backupmon.services.judging import conclude
 from backupmon.services.outbox import forget_entries, tell_verdicts
+from backupmon.services.unreadable_reports import unreadable_in
 from backupmon.storage.faults import ServerFault
 
 log = structlog.get_logger()
@@ -159,7 +160,7 @@ def _states_in(job: ExpectedBackupJob, cycle: Cycle) -> set[str]:
 
 
 def _enter(scan: Scan, job: ExpectedBackupJob, cycle: Cycle) -> BackupEntry:
-    instead, report = _what_instead(job, cycle)
+    instead, report = _what_instead(scan, job, cycle)
     verdict = judge_overdue(job.database_name, cycle, instead)
     entry = BackupEntry(
         job=job,
@@ -178,7 +179,9 @@ def _enter(scan: Scan, job: ExpectedBackupJob, cycle: Cycle) -> BackupEntry:
     return entry
 
 
-def _what_instead(job: ExpectedBackupJob, cycle: Cycle) -> tuple[Instead, AgentReport | None]:
+def _what_instead(
+    scan: Scan, job: ExpectedBackupJob, cycle: Cycle
+) -> tuple[Instead, AgentReport | None]:
     """What there was of the agent in the cycle, and the invalid report that it failed by."""
     invalid = [r for r in _landed_invalid(job, cycle) if _cycle_landed(job, r) == cycle.due]
     valid = _newest_valid(job, cycle)
@@ -191,6 +194,7 @@ def _what_instead(job: ExpectedBackupJob, cycle: Cycle) -> tuple[Instead, AgentR
             )
             for r in invalid
         ],
+        unreadable_at=unreadable_in(scan, job, cycle),
         early_end=_early_end(job, cycle),
         other_databases=valid.database_names if valid else (),
         agent_reported_at=valid.ended_at if valid else None,

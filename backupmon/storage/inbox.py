@@ -42,6 +42,14 @@ class NotAReportError(Exception):
         self.kind = kind
 
 
+class UnreadableReportError(NotAReportError):
+    """It is a file that the server's user may not read; `changed_at` is its ctime."""
+
+    def __init__(self, changed_at: datetime) -> None:
+        super().__init__("not readable to the server")
+        self.changed_at = changed_at
+
+
 @dataclass(frozen=True, slots=True)
 class FoundReport:
     """A report where an agent put it, or (`aside`) where we have put it.
@@ -131,7 +139,9 @@ def read_report(root_fd: int, found: FoundReport) -> ReadReport | None:
     Raises
     ------
     NotAReportError
-        When it is no regular file, or may not be read.
+        When it is no regular file.
+    UnreadableReportError
+        When the server's user may not read it.
     ServerFault
         When the server itself is in trouble.
     """
@@ -140,7 +150,7 @@ def read_report(root_fd: int, found: FoundReport) -> ReadReport | None:
             about = os.stat(found.name, dir_fd=here, follow_symlinks=False)
             _check_regular(about)
             try:
-                fd = _open_report(here, found)
+                fd = _open_report(here, found, about)
             except BlockingIOError:
                 # Somebody has a write lease on it; our asking has told the kernel to call it in.
                 return _as_read(b"", about, held=True)
@@ -159,7 +169,7 @@ def _check_regular(about: os.stat_result) -> None:
         raise NotAReportError("a link" if stat.S_ISLNK(about.st_mode) else "no regular file")
 
 
-def _open_report(here: int, found: FoundReport) -> int:
+def _open_report(here: int, found: FoundReport, about: os.stat_result) -> int:
     # Aside it is out of all reach, so no pipe: there a lease that is called in is waited for.
     flags = _READ & ~os.O_NONBLOCK if found.aside else _READ
     try:
@@ -167,7 +177,8 @@ def _open_report(here: int, found: FoundReport) -> int:
     except PermissionError as error:
         if not may_enter(here):
             raise
-        raise NotAReportError("not readable to the server") from error
+        changed_at = datetime.fromtimestamp(about.st_ctime_ns / 1e9, UTC)
+        raise UnreadableReportError(changed_at) from error
     except OSError as error:
         # It was regular a moment ago.
         if error.errno in (errno.ELOOP, errno.ENXIO):

@@ -28,6 +28,7 @@ _WORDS = {
     "a dump": _l("a dump"),
     "a regular file": _l("a regular file"),
     "a valid report": _l("a valid report"),
+    "a report that the server may read": _l("a report that the server may read"),
     "absent": _l("absent"),
     "no database": _l("no database"),
     "not a regular file": _l("not a regular file"),

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -337,6 +338,51 @@ def test_a_file_that_we_may_not_read_is_a_transfer_failure(world: World) -> None
     assert world.statuses(job) == [BROKEN]
     assert world.codes(job) == {"file.readable"}
     assert (site.staging / "shop.sql.gz").exists()
+
+
+def test_a_report_that_the_server_may_not_read_is_told_and_holds_nothing_back(
+    world: World,
+) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can run the scan as another user")
+    job = world.job()
+    site = world.site()
+    site.deliver(at(11, 50), shop="a")
+    _give_to_nobody(world.settings.data_dir)
+    (report,) = site.log_folder.iterdir()
+    for path in (report, site.drop("older.json", b"{}")):
+        os.chown(path, 0, 0)
+        path.chmod(0o600)
+
+    def scan(moment: datetime) -> None:
+        said = ["--as-of", moment.isoformat()]
+        assert run_to_end(world.settings, said, limits=Limits(user=NOBODY)) == 0
+
+    scan(at(12))
+    assert (world.statuses(job), world.conditions()) == ([], {"report.unreadable": "acme/log"})
+    scan(at(12, 30) + timedelta(microseconds=1))
+    assert world.statuses(job) == [MISSING]
+    assert world.codes(job) == {"cycle.missing", "report.readable"}
+    report.chmod(0o644)
+    (site.log_folder / "older.json").unlink()
+    scan(at(14, 15))
+    assert (world.statuses(job), world.conditions()) == ([MISSING, SUCCESS], {})
+
+
+def test_a_report_that_came_just_now_may_get_its_rights_yet(world: World) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can run the scan as another user")
+    job = world.job()
+    site = world.site()
+    path = site.drop("STATUS.json", b"{}")
+    _give_to_nobody(world.settings.data_dir)
+    os.chown(path, 0, 0)
+    path.chmod(0o600)
+    slow = world.with_settings(settle_seconds=3600).settings
+    said = ["--as-of", at(14).isoformat()]
+    assert run_to_end(slow, said, limits=Limits(user=NOBODY)) == 0
+    assert world.statuses(job) == []
+    assert "report.unreadable" not in world.conditions()
 
 
 def test_a_path_that_another_jobs_copy_occupies_is_never_written(world: World) -> None:

@@ -210,6 +210,13 @@ def test_times_that_are_no_times_are_told_as_they_are() -> None:
     assert "came at once" in said(of([bad("cycle.missing", "missing"), early]))
 
 
+def test_a_report_without_rights_is_the_agents_to_mend() -> None:
+    locked = warning("report.readable", "locked", None, "2031-03-03 12:01 UTC")
+    found = of([bad("cycle.missing", "missing"), locked])
+    assert found.suspects == (AGENT,)
+    assert "may not read it" in said(found)
+
+
 def test_every_code_that_the_rules_call_bad_has_a_diagnosis() -> None:
     folder = Path(backupmon.core.__file__).parent
     source = "".join(p.read_text() for p in folder.glob("*.py") if p.name != "culprit.py")

@@ -113,6 +113,7 @@ def test_what_the_agent_did_report_is_told(named: list[str], words: str, observe
 
 def test_all_that_there_was_stands_in_the_findings() -> None:
     instead = Instead(
+        unreadable_at=DUE,
         early_end=CYCLE.opens - timedelta(minutes=3),
         other_databases=["till"],
         agent_reported_at=DUE,
@@ -120,6 +121,8 @@ def test_all_that_there_was_stands_in_the_findings() -> None:
     judged = judge_overdue("shop", CYCLE, instead)
     assert [f.code for f in judged.findings] == [
         "cycle.missing",
+        "report.readable",
         "report.early",
         "report.other_databases",
     ]
+    assert "the server may not read it" in judged.message
