@@ -76,7 +76,13 @@ def section_findings(section: Section) -> list[Finding]:
         ("agent.compress", "COMPRESS", section.compress_ok),
         ("agent.transfer", "TRANSFER", section.transfer_ok),
     )
-    return [_step_finding(code, step, ok, section.transfer_error) for code, step, ok in steps]
+    # What failed first makes the headline; agents say why in one place, below TRANSFER.
+    first = next((step for _, step, ok in steps if ok is False), None)
+    told = ("TRANSFER", first) if section.transfer_ok is False else ("TRANSFER",)
+    return [
+        _step_finding(code, step, ok, section.transfer_error if step in told else None)
+        for code, step, ok in steps
+    ]
 
 
 def _step_finding(code: FindingCode, step: str, ok: bool | None, error: str | None) -> Finding:
@@ -85,8 +91,9 @@ def _step_finding(code: FindingCode, step: str, ok: bool | None, error: str | No
         return bad(code, message, "true", "none")
     if ok:
         return good(code, f"The agent says that {step} went well.", "true", "true")
-    words = one_line(error or "", _MOST_WORDS).rstrip(".") if step == "TRANSFER" else ""
-    said = f": {words}" if words else ""
+    words = one_line(error or "", _MOST_WORDS).rstrip(".")
+    between = ": " if step == "TRANSFER" else ". Its words: "
+    said = f"{between}{words}" if words else ""
     return bad(
         code,
         f"The agent says that {step} failed{said}. See the agent's own log, then run it again.",

@@ -88,6 +88,13 @@ def test_what_the_agent_says_of_a_failed_transfer_is_told_in_one_line(
     assert (found.code, found.expected, found.observed) == ("agent.transfer", "true", "false")
 
 
+def test_the_first_step_that_failed_bears_the_agents_words() -> None:
+    told = replace(SECTION, backup_ok=False, transfer_ok=False, transfer_error="no such role")
+    first, _, last = section_findings(told)
+    assert "BACKUP failed. Its words: no such role. See" in first.message
+    assert "TRANSFER failed: no such role. See" in last.message
+
+
 def test_an_endless_story_of_the_agents_is_cut() -> None:
     section = replace(SECTION, transfer_ok=False, transfer_error="x" * 4000)
     assert len(only_bad(section_findings(section)).message) < 700
