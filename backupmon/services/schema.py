@@ -15,6 +15,7 @@ from backupmon.config import PROJECT_ROOT
 from backupmon.core.errors import BackupmonError
 from backupmon.core.phrases import phrase
 from backupmon.extensions import db
+from backupmon.storage.faults import server_fault
 
 _MIGRATIONS = str(PROJECT_ROOT / "migrations")
 
@@ -98,8 +99,11 @@ def _create_closed() -> None:
     """Make a new SQLite file that not every user of the machine may read."""
     if db.engine.dialect.name == "sqlite" and not _sqlite_exists():
         path = Path(str(db.engine.url.database))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o640)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.touch(mode=0o640)
+        except OSError as error:
+            raise server_fault(error, str(path.parent)) from error
 
 
 def _sqlite_exists() -> bool:

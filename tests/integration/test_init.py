@@ -105,3 +105,14 @@ def test_a_new_database_is_not_for_every_user_to_read(tmp_path: Path) -> None:
         assert context.app.test_cli_runner().invoke(args=["init"]).exit_code == 0
         db.engine.dispose()
     assert (settings.data_dir / "backupmon.db").stat().st_mode & 0o007 == 0
+
+
+def test_a_folder_that_the_server_may_not_make_is_told_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_bytes(b"")
+    settings = load_settings(data_dir=tmp_path / "taken" / "new")
+    with create_app(settings).app_context() as context:
+        result = context.app.test_cli_runner().invoke(args=["init"])
+        db.engine.dispose()
+    assert result.exit_code == 1
+    assert f"error: {tmp_path}/taken/new" in result.output
+    assert "hint: " in result.output
