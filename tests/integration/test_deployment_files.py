@@ -95,6 +95,16 @@ def test_only_settings_that_there_are_are_set(path: Path) -> None:
     assert asked <= known
 
 
+def test_the_shell_reads_the_units_settings_as_systemd_does(tmp_path: Path) -> None:
+    opened = (DEPLOY / "systemd/backupmon.env").read_text().replace("\n#BACKUPMON", "\nBACKUPMON")
+    (tmp_path / "all.env").write_text(opened)
+    script = 'set -eua; . ./all.env; printf "%s" "$BACKUPMON_MAIL_DEFAULT_SENDER"'
+    done = subprocess.run(
+        ["sh", "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.stderr) == ("backupmon <backups@example.org>", "")
+
+
 def test_gunicorn_takes_its_settings(tmp_path: Path) -> None:
     environment = {**os.environ, "BACKUPMON_DATA_DIR": str(tmp_path), "WEB_BIND": "127.0.0.1:0"}
     command = [
