@@ -33,6 +33,12 @@ def pass_over_unreadable(
         log.info("intake.settling", agent=log_folder.owner, file=found.path)
         return
     scan.counts["reports_passed_over"] += 1
+    log.warning(
+        "intake.passed_over",
+        agent=log_folder.owner,
+        file=found.path,
+        reason="not readable to the server",
+    )
     folder, landed_at = "/".join(found.folder), scan.landed(changed_at)
     scan.unreadable.append(Unreadable(folder, found.path, log_folder.agents, landed_at))
 
