@@ -120,6 +120,12 @@ def test_gunicorn_takes_its_settings(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.stem)
+def test_what_is_stopped_for_an_upgrade_is_all_of_it(unit: Path) -> None:
+    # A prepare that stays "active (exited)" would not migrate at the next start.
+    assert "PartOf=backupmon.target" in unit.read_text().splitlines()
+
+
 def test_systemd_can_read_the_units_and_finds_them_hardened(tmp_path: Path) -> None:
     need_programs("systemd-analyze")
     for unit in [*UNITS, DEPLOY / "systemd" / "backupmon.target"]:
