@@ -89,7 +89,7 @@ def test_every_open_condition_is_a_cross_with_its_hint(server: World) -> None:
     told = doctor(server.app)
     assert told.bad == {"disk.full", "server conditions", *MISSING_REDIS}
     assert told.words("disk.full").count("free some") == 20
-    assert "and 2 more" in told.words("server conditions")
+    assert "and 2 besides these" in told.words("server conditions")
     assert "disk 22 is full" not in told.result.stdout
 
 

@@ -101,7 +101,7 @@ def no_condition_is_open(patient: Patient) -> Iterator[Check]:
     if len(found) > _MOST:
         yield bad(
             _CONDITIONS,
-            phrase("and %(number)s more", number=len(found) - _MOST),
+            phrase("and %(number)s besides these", number=len(found) - _MOST),
             phrase("flask scan tells all of them"),
         )
     if not found:

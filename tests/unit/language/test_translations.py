@@ -12,7 +12,7 @@ from babel.messages.extract import extract_from_dir
 
 from backupmon.config import PROJECT_ROOT
 from backupmon.language import LANGUAGES
-from backupmon.language.catalogs import po_files, read
+from backupmon.language.catalogs import load, po_files, read
 
 #: The names that mark a message, with the arguments that are its words (``1c``: its context).
 KEYWORDS = {
@@ -90,9 +90,22 @@ def test_nothing_is_translated_that_nobody_says(language: str) -> None:
 
 @pytest.mark.parametrize("language", TRANSLATED)
 def test_a_message_in_two_files_is_translated_alike(language: str) -> None:
-    seen: dict[Key, object] = {}
-    for key, message, file in translated(language):
-        assert seen.setdefault(key, message.string) == message.string, (file, key)
+    # Catalogs find a message by its singular: one with a plural and one without are the same there.
+    seen: dict[tuple[str | None, str], str] = {}
+    for (context, (singular, *_)), message, file in translated(language):
+        said = words(message.string)[0]
+        assert seen.setdefault((context, singular), said) == said, (file, singular)
+
+
+def test_no_line_of_french_begins_with_a_colon() -> None:
+    loose = re.compile(r"\w [:;?!»](\W|$)|« ")
+    said = [(file, form) for _, one, file in translated("fr") for form in words(one.string)]
+    assert [one for one in said if loose.search(one[1])] == []
+
+
+def test_a_job_is_one_thing_in_french() -> None:
+    for title in ("Add a job", "Import jobs", "Delete this job", "job %(number)s"):
+        assert "tâche" in load("fr").gettext(title)
 
 
 @pytest.mark.parametrize("language", TRANSLATED)
