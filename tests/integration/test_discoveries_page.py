@@ -272,7 +272,7 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_discoveries(
     with queries() as for_many:
         operator.get("/discoveries")
         operator.get(f"/discoveries/adopt?{chosen}")
-    assert len(for_many) == len(for_one) <= 11
+    assert len(for_many) == len(for_one) <= 12
 
 
 def test_sizes_that_no_file_can_have_are_none(world: World) -> None:

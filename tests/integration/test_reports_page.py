@@ -201,7 +201,7 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_reports(
     viewer.get("/reports")
     with queries() as for_more:
         viewer.get("/reports")
-    assert len(for_more) == len(for_one) <= 10
+    assert len(for_more) == len(for_one) <= 11
     with queries() as own:
         viewer.get(f"/reports/{newest().id}")
     assert len(own) <= 7
