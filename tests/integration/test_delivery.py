@@ -271,6 +271,16 @@ def test_a_mail_tells_what_happened_and_what_to_do(world: World, mailbox: Mailbo
     assert mail["Auto-Submitted"] == "auto-generated"
 
 
+def test_what_an_agent_says_twice_is_told_once(world: World, mailbox: Mailbox) -> None:
+    said = {"TRANSFER__status": False, "TRANSFER__error_message": "rsync: gone"}
+    failed = section(b"x", "shop.sql.gz", logs_summary="rsync: gone", **said)
+    world.job()
+    world.site().report(NOON, {"shop": failed})
+    world.scan(at(12, 31))
+    (mail,) = mailbox.take()
+    assert text_of(mail).count("rsync: gone") == 1
+
+
 def test_mails_are_in_the_language_of_the_setting(world: World, mailbox: Mailbox) -> None:
     world.job()
     french = World(world.app, world.settings.model_copy(update={"language": "fr"}))
