@@ -73,11 +73,11 @@ def _or_dash(say: Callable[[Any], str]) -> Callable[[Any], str]:
     return lambda value: _NOTHING if value is None else say(value)
 
 
-def span_filter(span: timedelta | float | None) -> str:
-    """``2 h 5 min``, of a length of time or of seconds."""
+def span_filter(span: timedelta | float | None, units: int = 2) -> str:
+    """``2 h 5 min``, of a length of time or of seconds; with one unit, ``2 h``."""
     if span is None:
         return _NOTHING
-    return say_span(span if isinstance(span, timedelta) else timedelta(seconds=span))
+    return say_span(span if isinstance(span, timedelta) else timedelta(seconds=span), units)
 
 
 FILTERS: dict[str, Callable[..., str]] = {

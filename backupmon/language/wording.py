@@ -25,15 +25,21 @@ _UNITS = {
 _DAYS_FROM = 172_800
 
 
-def say_span(span: timedelta) -> str:
-    """A length of time in its two largest units: ``2 h 5 min``, ``3 d``, ``40 s``."""
+def say_span(span: timedelta, units: int = 2) -> str:
+    """A length of time in its largest units: ``2 h 5 min``, ``3 d``, ``40 s``.
+
+    Parameters
+    ----------
+    units:
+        How many of them at the most: with one, ``2 h``.
+    """
     left = abs(int(span.total_seconds()))
     said: list[str] = []
     for length in _UNITS:
         count, left = divmod(left, length)
         if count and not (length == 1 and said):
             said.append(_say(count, length))
-    return _SPACE.join(said[:2]) or _say(0, 1)
+    return _SPACE.join(said[:units]) or _say(0, 1)
 
 
 def say_age(age: timedelta) -> str:

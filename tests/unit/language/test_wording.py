@@ -85,3 +85,8 @@ def test_quantities(say: Say, name: str, value: object, english: str, french: st
 @pytest.mark.parametrize("name", ["datetime", "date", "clock", "age", "span", "size", "number"])
 def test_what_is_not_known_is_a_dash(say: Say, name: str) -> None:
     assert say(name, None) == "–"
+
+
+def test_a_span_in_one_unit_for_narrow_places(say: Say) -> None:
+    late = timedelta(hours=8, minutes=12)
+    assert (say("span", late), say("span(1)", late)) == ("8 h 12 min", "8 h")
