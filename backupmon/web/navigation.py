@@ -24,12 +24,20 @@ class Place:
     ----------
     count:
         Tells in one small query how many things wait for somebody there; 0 is not shown.
+    also:
+        Other blueprints whose pages belong to the area.
     """
 
     endpoint: str
     title: str
     role: Role = Role.VIEWER
     count: Callable[[], int] | None = None
+    also: tuple[str, ...] = ()
+
+    @property
+    def for_admins(self) -> bool:
+        """Whether only admins come here, and rarely."""
+        return self.role is Role.ADMIN
 
     @property
     def waiting(self) -> int:
@@ -44,12 +52,12 @@ class Place:
     def is_here(self) -> bool:
         """Whether the page belongs to the area."""
         here = (request.endpoint or "").split(".")[0].removesuffix("_actions")
-        return here == self.endpoint.split(".")[0]
+        return here == self.endpoint.split(".")[0] or here in self.also
 
 
 #: In the order in which they stand on every page. What is not there yet is left out.
 PLACES = (
-    Place("dashboard.index", _l("Dashboard")),
+    Place("dashboard.index", _l("Dashboard"), also=("job", "job_forms", "job_import", "job_bulk")),
     Place("reports.index", _l("Reports")),
     Place("discoveries.index", _l("Discoveries"), count=count_discoveries),
     Place("quarantine.index", _l("Quarantine"), count=count_quarantined),

@@ -186,17 +186,17 @@ def test_without_scripts_discoveries_are_adopted_and_ignored(
     page.locator("tr", has_text="<b>").get_by_role("button", name="Ignore").click()
     expect(page.locator("tbody tr")).to_have_count(2)
     page.get_by_label("Choose").first.check()
-    page.get_by_role("button", name="Adopt the checked ones…").click()
+    page.get_by_role("button", name="Adopt the ticked ones…").click()
     page.get_by_label("City").fill("Garoua")
     page.get_by_role("button", name="Show what that makes").click()
     expect(page.locator("tbody tr")).to_contain_text("nova, Garoua")
-    page.get_by_role("button", name="Adopt the checked ones").click()
+    page.get_by_role("button", name="Adopt the ticked ones").click()
     expect(page.locator("h1")).to_have_text(LONG)
 
 
 def test_enter_on_a_box_ignores_nothing(open_page: Open, paths: dict[str, str]) -> None:
     page = open_page(paths["discoveries"])
-    page.get_by_role("button", name="Check all of this page").click()
+    page.get_by_role("button", name="Tick all on this page").click()
     page.get_by_label("Choose").first.press("Enter")
     expect(page.locator("h1")).to_have_text("Adopt 3 databases")
 
@@ -231,7 +231,7 @@ def test_a_mail_is_shown_in_a_frame_that_may_do_nothing(
     expect(frame.get_by_text("coming: MISSING")).to_be_visible()
     page.get_by_role("link", name="Alerts").first.click()
     page.get_by_label("To", exact=True).fill("else")
-    page.get_by_role("button", name="Filter").click()
+    page.get_by_role("button", name="Show").click()
     expect(page.get_by_text("No alert fits.")).to_be_visible()
 
 

@@ -143,3 +143,26 @@ def test_the_audit_log_is_filtered_and_goes_back_within_the_filter(client_as: Cl
     for nothing in ({"who": "%%"}, {"kind": "x"}, {"number": "x"}, {"number": "9" * 30}):
         assert found(**nothing) == (0, None)
     assert "No change fits" in admin.get("/admin/audit?who=nobody\0").text
+
+
+def test_a_long_change_is_folded_in_the_audit_log(client_as: ClientAs) -> None:
+    many = {f"column_{n}": n for n in range(20)}
+    record_acts([Act("job.add", "job", 1, None, many)], "user:ada", NOW)
+    record_acts([Act("job.pause", "job", 1, None, {"is_active": False})], "user:ada", NOW)
+    db.session.commit()
+    page = client_as("admin").get("/admin/audit").text
+    assert page.count("<summary>20 values</summary>") == 1
+    assert "1 value<" not in page
+
+
+def test_the_areas_of_admins_unfold_and_pages_of_jobs_belong_to_the_dashboard(
+    client_as: ClientAs,
+) -> None:
+    def frame(role: str, path: str) -> str:
+        return client_as(role).get(path).text.partition("<main")[0]
+
+    assert 'class="rarer"' not in frame("operator", "/")
+    assert '<details class="rarer">' in frame("admin", "/")
+    assert '<details class="rarer" open>' in frame("admin", "/admin/users")
+    for path in ("/jobs/new", "/jobs/import"):
+        assert '<a href="/" aria-current="page">' in frame("operator", path)
