@@ -139,6 +139,14 @@ def test_what_an_import_would_do_fits_on_a_phone_and_axe_finds_nothing(
     assert violations(page) == []
 
 
+def test_names_of_twenty_letters_are_whole_on_a_phone(world: World, open_page: Open) -> None:
+    world.job("ngono_bafoussam_rh_1")
+    world.scan(at(13))
+    page = open_page("/", viewport=PHONE, locale="fr-FR")
+    name = page.locator("#jobs tbody .c-name")
+    assert name.evaluate("cell => cell.scrollWidth <= cell.clientWidth")
+
+
 def test_the_page_for_beginners_fits_on_a_phone(world: World, open_page: Open) -> None:
     page = open_page("/", viewport=PHONE)
     expect(page.locator("h1")).to_have_text("No backup is expected yet")
