@@ -61,8 +61,9 @@ def test_without_jobs_the_page_shows_how_to_begin(client: FlaskClient) -> None:
     for way in ("flask jobs import FILE", 'href="/discoveries"', "flask demo"):
         assert way in page
     assert "Adding jobs is for operators" in page
-    for place in ("/jobs/new", "/jobs/import", "/discoveries"):
+    for place in ("/jobs/new", "/jobs/import"):
         assert f'href="{place}"' not in page
+    assert "Adopt what agents report already</a>" not in page
 
 
 def test_an_operator_without_jobs_is_led_to_the_form(world: World, client_as: ClientAs) -> None:

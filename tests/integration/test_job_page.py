@@ -258,4 +258,4 @@ def test_the_number_of_queries_does_not_depend_on_the_history(
     with queries() as for_many:
         client.get(f"/jobs/{job}")
     assert len(world.entries(job)) == 26
-    assert len(for_many) == len(for_one) <= 13
+    assert len(for_many) == len(for_one) <= 14
