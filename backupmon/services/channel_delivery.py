@@ -17,19 +17,18 @@ from sqlalchemy import ColumnElement, false, func, or_, select, true, update
 
 from backupmon.config import Settings
 from backupmon.core.alert_policy import side_of
-from backupmon.core.alert_timing import GATHER_FOR, is_held, may_try, retry_after
+from backupmon.core.alert_timing import GATHER_FOR, is_held, retry_after
 from backupmon.core.errors import BackupmonError
 from backupmon.core.text import one_line
 from backupmon.extensions import begin_write, db
 from backupmon.models import MAIL, Alert, AlertChannel, AlertMessage, AlertState, MessageState
 from backupmon.services.alert_recipients import reading_as
 from backupmon.services.announcing import TIMEOUT, ChannelError, announce
-from backupmon.services.leases import database_now, is_void
 from backupmon.services.letters import paragraphs, read_alerts
 from backupmon.services.mail_server import new_header_id
 from backupmon.services.mails import subject_of
+from backupmon.services.message_leases import lease_next, write_and_free
 from backupmon.services.siblings import ready
-from backupmon.storage.locks import this_process
 
 log = structlog.get_logger()
 
@@ -195,28 +194,12 @@ def _told_lately(now: datetime) -> dict[tuple[str, str, str], datetime]:
 def _take(run: _Run, tried: list[int]) -> AlertMessage | None:
     """Lease the next message that is due, with all that it is to say."""
     begin_write(alone=_ALONE)
-    clock, me = database_now(), this_process()
-    query = (
+    unsent = (
         select(AlertMessage)
         .where(*_UNSENT, AlertMessage.id.not_in(tried))
         .order_by(AlertMessage.attempts, AlertMessage.id)
-        .with_for_update()
-        .execution_options(populate_existing=True)
     )
-    for message in db.session.scalars(query):
-        if not may_try(message.next_try_at, run.now) or not is_void(message, me, clock):
-            continue
-        if not _fill(message, run):
-            message.state = MessageState.DROPPED.value
-            continue
-        message.state = MessageState.HANDED_OVER.value
-        message.last_tried_at = clock
-        message.lease_host, message.lease_pid = me.host, me.pid
-        message.lease_process_start, message.lease_until = me.start, clock + _LEASE_FOR
-        db.session.commit()
-        return message
-    db.session.commit()
-    return None
+    return lease_next(unsent, run.now, _LEASE_FOR, lambda message: _fill(message, run))
 
 
 def _fill(message: AlertMessage, run: _Run) -> bool:
@@ -303,8 +286,7 @@ def _give_back(message: AlertMessage, now: datetime, error: str) -> None:
 
 def _write(message: AlertMessage, **values: Any) -> None:
     """Write to a message, give up its lease, and commit."""
-    free = {"lease_host": None, "lease_pid": None, "lease_process_start": None, "lease_until": None}
-    _run(update(AlertMessage).where(AlertMessage.id == message.id).values(**free, **values))
+    write_and_free(message, **values)
     db.session.commit()
 
 

@@ -7,7 +7,6 @@ leases go by the database's.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -56,9 +55,10 @@ from backupmon.services.mail_server import (
     MailRefusedError,
     MailServerError,
     mail_server,
-    sender_of,
+    new_header_id,
 )
 from backupmon.services.mails import compose
+from backupmon.services.message_leases import lease_next, write_and_free
 from backupmon.services.siblings import ready
 from backupmon.storage.failpoints import failpoint
 from backupmon.storage.faults import ServerFault
@@ -271,11 +271,10 @@ def _open_messages(settings: Settings, now: datetime, ready: ColumnElement[bool]
         if key not in under_way and not is_held(lately.get((key, agent, side_of(kind))), now):
             wanted.setdefault(key, recipient)
     next_try = _next_try_in_outage(now) if wanted else None
-    domain = sender_of(settings).rpartition("@")[2].strip("> ")
     for key, recipient in sorted(wanted.items()):
         db.session.add(
             AlertMessage(
-                header_id=f"<alert-{uuid.uuid4().hex}@{domain}>",
+                header_id=new_header_id(settings, "alert"),
                 recipient=recipient,
                 recipient_key=key,
                 created_at=datetime.now(UTC),
@@ -333,31 +332,15 @@ def _is_outage_unwatched() -> bool:
 def _take(run: _Run) -> AlertMessage | None:
     """Lease the next message that is due, with all that it is to say."""
     begin_write(alone=_ALONE)
-    clock, me = database_now(), this_process()
-    query = (
+    unsent = (
         select(AlertMessage)
         .where(_UNSENT_MAIL, AlertMessage.id.not_in(run.tried))
         # What was tried last comes last: no mail that a server dies of holds up the others.
         .order_by(
             AlertMessage.last_tried_at.is_not(None), AlertMessage.last_tried_at, AlertMessage.id
         )
-        .with_for_update()
-        .execution_options(populate_existing=True)
     )
-    for message in db.session.scalars(query):
-        if not may_try(message.next_try_at, run.now) or not is_void(message, me, clock):
-            continue
-        if not _fill(message, run.ready):
-            message.state = MessageState.DROPPED.value
-            continue
-        message.state = MessageState.HANDED_OVER.value
-        message.last_tried_at = clock
-        message.lease_host, message.lease_pid = me.host, me.pid
-        message.lease_process_start, message.lease_until = me.start, clock + LEASE_FOR
-        db.session.commit()
-        return message
-    db.session.commit()
-    return None
+    return lease_next(unsent, run.now, LEASE_FOR, lambda message: _fill(message, run.ready))
 
 
 def _fill(message: AlertMessage, ready: ColumnElement[bool]) -> bool:
@@ -401,7 +384,9 @@ def _mark_sent(message: AlertMessage, now: datetime, subject: str) -> None:
     told = mine & (Alert.state == _WAITING)
     _run(update(Alert).where(told).values(state=AlertState.SENT.value))
     values = {"state": MessageState.SENT.value, "sent_at": now, "subject": subject}
-    _write(message, attempts=message.attempts + 1, next_try_at=None, last_error="", **values)
+    write_and_free(
+        message, attempts=message.attempts + 1, next_try_at=None, last_error="", **values
+    )
     db.session.commit()
     log.info("alert.sent", message=message.id, recipient=message.recipient)
 
@@ -430,7 +415,7 @@ def _try_again(
     """Put a message off; `interval` is that of scans, where the server is to blame."""
     attempts = message.attempts + 1
     wait = retry_after(attempts) if interval is None else retry_in_outage(attempts, interval)
-    _write(message, attempts=attempts, next_try_at=now + wait, last_error=error, **values)
+    write_and_free(message, attempts=attempts, next_try_at=now + wait, last_error=error, **values)
 
 
 def _put_off(settings: Settings, now: datetime, error: BackupmonError) -> None:
@@ -481,13 +466,6 @@ def retry_alerts(
     record_acts(acts, actor, moment)
     db.session.commit()
     return len(found)
-
-
-def _write(message: AlertMessage, **values: Any) -> None:
-    """Write to a message and give up its lease."""
-    free = {"lease_host": None, "lease_pid": None, "lease_process_start": None}
-    statement = update(AlertMessage).where(AlertMessage.id == message.id)
-    _run(statement.values(lease_until=None, **free, **values))
 
 
 def _run(statement: Any) -> None:
