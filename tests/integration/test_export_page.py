@@ -87,7 +87,7 @@ def test_no_cell_is_a_formula_and_importing_it_again_changes_nothing(
         cells = csv.reader(StringIO(data.decode("utf-8-sig")), delimiter=separator)
         assert not [cell for row in cells for cell in row if cell[:1] in tuple("=+-@\t\r")]
     page = operator.send("/jobs/import", file=(BytesIO(data), f"jobs.{suffix}"))
-    told = {"en": "Nothing would change: all 8 jobs", "fr": "les 8 bases sont déjà ainsi"}
+    told = {"en": "Nothing would change: all 8 jobs", "fr": "les 8 tâches sont déjà ainsi"}
     assert told[language] in page.text
     db.session.rollback()
     assert [row_dict(job, EDITABLE) for job in list_jobs()] == before
