@@ -164,8 +164,6 @@ class AlertRecipient(Model):
     address_key: Mapped[str] = mapped_column(String(255), unique=True)
     #: ``en`` or ``fr``; None is the setting's.
     language: Mapped[str | None] = mapped_column(String(8))
-    #: Whether alerts come by mail. Digests always do.
-    by_mail: Mapped[bool] = mapped_column(default=True)
     #: ``usual``, ``none``, ``daily`` or ``weekly``.
     digest: Mapped[str] = mapped_column(String(16), default="usual")
     #: Minutes after midnight at which a digest is due; None is what is usual.
