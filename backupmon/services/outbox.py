@@ -27,6 +27,7 @@ from backupmon.core.alert_policy import (
     decide,
     kind_of,
 )
+from backupmon.core.alert_timing import EXPIRES_AFTER
 from backupmon.core.job_fields import split_recipients
 from backupmon.core.statuses import Status
 from backupmon.core.words import to_translate
@@ -115,6 +116,26 @@ def forget_entries(entry_ids: Sequence[int], now: datetime) -> None:
         note = to_translate("the deadline turned out to lie ahead")
         withdrawn = {"state": AlertState.WITHDRAWN.value, "note": note, "entry_id": None}
         _run(update(Alert).where(mine).values(withdrawn | {"answered_at": now}))
+
+
+def revive_alerts(now: datetime) -> None:
+    """Let wait again what only a later moment took for too old.
+
+    A clock that jumped, or a trial with ``--as-of``. What is over since is no news.
+
+    Parameters
+    ----------
+    now:
+        The later of the scan's moment and the clock.
+    """
+    untimely = (
+        (Alert.state == AlertState.EXPIRED.value)
+        & (Alert.raised_at >= now - EXPIRES_AFTER)
+        & (Alert.kind != AlertKind.DIGEST.value)
+        & Alert.sent_at.is_(None)
+        & Alert.answered_at.is_(None)
+    )
+    _run(update(Alert).where(untimely).values(state=AlertState.WAITING.value, message_id=None))
 
 
 def _correct(told: Sequence[Alert], now: datetime) -> None:

@@ -24,7 +24,7 @@ from backupmon.services.job_state import (
     restart_cycles,
 )
 from backupmon.services.judging import conclude
-from backupmon.services.outbox import forget_entries, tell_verdicts
+from backupmon.services.outbox import forget_entries, revive_alerts, tell_verdicts
 from backupmon.services.unreadable_reports import unreadable_in
 from backupmon.storage.faults import ServerFault
 
@@ -55,10 +55,12 @@ def withdraw_premature(scan: Scan) -> None:
     """Withdraw what was entered for a deadline that turns out to lie ahead.
 
     A clock that jumped, or a trial with ``--as-of``: held against the later of the scan's
-    moment and the clock, so that looking back with ``--as-of`` withdraws nothing.
+    moment and the clock, so that looking back with ``--as-of`` withdraws nothing. What was to be
+    told and only seemed too old by then waits again.
     """
     moment = max(scan.now, scan.real_now)
     with scan.recording():
+        revive_alerts(moment)
         query = select(BackupEntry).where(
             BackupEntry.by_deadline.is_(True), BackupEntry.cycle_deadline_at > moment
         )

@@ -147,6 +147,24 @@ def test_what_has_waited_for_more_than_three_days_is_never_sent(
     assert mailbox.take() == []
 
 
+@pytest.mark.parametrize(
+    ("delivered", "subjects"),
+    [(False, ["1 problem: acme: shop MISSING since 12:30"]), (True, [])],
+)
+def test_a_trial_days_ahead_loses_no_alert(
+    world: World, mailbox: Mailbox, delivered: bool, subjects: list[str]
+) -> None:
+    world.job()
+    nobody = World(world.app, world.settings.model_copy(update={"mail_server": None}))
+    nobody.scan(at(12, 31))
+    deliver_alerts(nobody.settings, at(12, 32, days=3))
+    assert states() == ["expired"]
+    if delivered:
+        world.site().deliver(at(12, 20), shop="rows")
+    world.scan(at(12, 46))
+    assert mailbox.subjects() == subjects
+
+
 def test_a_refused_recipient_fails_alone(world: World, mailbox: Mailbox) -> None:
     mailbox.refused = {"gone@x.org"}
     world.job(notification_recipients="gone@x.org, ann@x.org")
