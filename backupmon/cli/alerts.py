@@ -29,9 +29,10 @@ from backupmon.services.alerts import (
     alert_dict,
     count_alerts,
     failing_messages,
+    retry_alerts,
     send_trial,
 )
-from backupmon.services.delivery import deliver_alerts, retry_alerts
+from backupmon.services.delivery import deliver_alerts
 from backupmon.services.silences import acknowledge_job, end_silence, list_silences, snooze_job
 
 

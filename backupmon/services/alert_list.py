@@ -22,7 +22,7 @@ from backupmon.models import (
     ServerCondition,
 )
 from backupmon.services.conditions import MAIL_DOWN
-from backupmon.services.delivery import UNSENT
+from backupmon.services.messages import UNSENT
 
 PAGE = 50
 #: Not a state of its own: it waits, and was tried in vain.

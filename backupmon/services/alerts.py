@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,14 +12,14 @@ from backupmon.config import Settings
 from backupmon.core.errors import RefusedError
 from backupmon.core.job_fields import address as read_address
 from backupmon.extensions import begin_write, db
-from backupmon.models import Alert, AlertMessage, AlertState, MessageState
+from backupmon.models import Alert, AlertMessage, AlertState
 from backupmon.models.columns import iso
 from backupmon.queue import answering, enqueue_delivery
 from backupmon.services.audit import Act, record_acts
 from backupmon.services.background import queue_of
-from backupmon.services.delivery import retry_alerts
 from backupmon.services.mail_server import mail_server
 from backupmon.services.mails import compose_trial
+from backupmon.services.messages import ALONE, UNSENT
 
 #: Somebody waits for the answer.
 _TRIAL_TIMEOUT = 10
@@ -28,7 +28,7 @@ _TRIAL_TIMEOUT = 10
 def failing_messages() -> Sequence[AlertMessage]:
     """The messages that were tried in vain and wait for the next try."""
     query = select(AlertMessage).where(
-        AlertMessage.state.in_((MessageState.OPEN.value, MessageState.HANDED_OVER.value)),
+        AlertMessage.state.in_(UNSENT),
         AlertMessage.attempts > 0,
     )
     return db.session.scalars(query.order_by(AlertMessage.id)).all()
@@ -60,6 +60,34 @@ def alert_dict(alert: Alert) -> dict[str, Any]:
         "answered_at": iso(alert.answered_at),
         "note": alert.note,
     }
+
+
+def retry_alerts(
+    actor: str, moment: datetime, recipients: Iterable[str] = (), message_id: int | None = None
+) -> int:
+    """Let messages that wait for their next try be due at once; gives how many there are.
+
+    Parameters
+    ----------
+    moment:
+        Of the act, for the audit log.
+    recipients, message_id:
+        Whose, or which one; none means everybody's.
+    """
+    begin_write(alone=ALONE)
+    query = select(AlertMessage).where(AlertMessage.state.in_(UNSENT))
+    keys = [address.lower() for address in recipients]
+    if keys:
+        query = query.where(AlertMessage.recipient_key.in_(keys))
+    if message_id is not None:
+        query = query.where(AlertMessage.id == message_id)
+    found = db.session.scalars(query).all()
+    for message in found:
+        message.next_try_at = None
+    acts = [Act("alerts.retry", "alert_message", m.id, None, {"to": m.recipient}) for m in found]
+    record_acts(acts, actor, moment)
+    db.session.commit()
+    return len(found)
 
 
 def try_again(settings: Settings, actor: str, now: datetime, message_id: int | None = None) -> int:

@@ -1,0 +1,291 @@
+"""Messages: what one is to say, and what becomes of it, whichever way it goes.
+
+A message is leased, marked as handed over, sent, and marked as sent: a process that dies between
+the last two sends it once more, with the same id. Tries are spaced by the scan's clock, leases go
+by the database's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, select, update
+
+from backupmon.config import Settings
+from backupmon.core.alert_policy import AlertKind, side_of
+from backupmon.core.alert_timing import (
+    GATHER_FOR,
+    is_held,
+    may_try,
+    retry_after,
+    retry_in_outage,
+)
+from backupmon.extensions import begin_write, db
+from backupmon.models import Alert, AlertMessage, AlertState, MessageState
+from backupmon.services.leases import database_now, is_void
+from backupmon.services.mail_server import new_header_id
+from backupmon.storage.locks import this_process
+
+#: Whom an alert is for, of which agent, and whether it is good news or bad.
+_Place = tuple[str, str, str, str]
+
+#: Under this lock messages are begun and leased. Any number but those of other locks will do.
+ALONE = 0x6D657373
+_WAITING = Alert.state == AlertState.WAITING.value
+#: The states of messages that are still to be sent.
+UNSENT = (MessageState.OPEN.value, MessageState.HANDED_OVER.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """By which way messages go.
+
+    Parameters
+    ----------
+    alerts, messages:
+        Of either: those that go by it.
+    id_begins:
+        What the ids of its messages begin with.
+    lease_for:
+        Longer than one message can take, with every answer as late as it may be.
+    """
+
+    alerts: ColumnElement[bool]
+    messages: ColumnElement[bool]
+    id_begins: str
+    lease_for: timedelta
+
+    @property
+    def unsent(self) -> ColumnElement[bool]:
+        """Of messages: those that go by it and are still to be sent."""
+        return AlertMessage.state.in_(UNSENT) & self.messages
+
+
+@dataclass(slots=True)
+class Round:
+    """One delivery by one way.
+
+    Parameters
+    ----------
+    now:
+        The scan's moment.
+    ready:
+        Of alerts: those that do not wait for their siblings to be judged.
+    end:
+        When no further message is begun, in seconds of the monotonic clock.
+    tried:
+        The ids of the messages that it had a try at.
+    """
+
+    way: Way
+    now: datetime
+    ready: ColumnElement[bool]
+    end: float
+    tried: list[int] = field(default_factory=list)
+
+
+def is_any_held(round_: Round) -> bool:
+    """Whether anything waits for its siblings to be judged."""
+    query = select(Alert.id).where(_WAITING, _is_free(round_.way), ~round_.ready)
+    return db.session.scalars(query.limit(1)).first() is not None
+
+
+def open_messages(settings: Settings, round_: Round) -> list[AlertMessage]:
+    """Have a message for each who is to be told something by now; gives those begun."""
+    rows = db.session.execute(
+        select(
+            Alert.destination,
+            Alert.recipient_key,
+            func.min(Alert.recipient).label("recipient"),
+            Alert.agent_key,
+            Alert.kind,
+        )
+        .where(_WAITING, _is_free(round_.way), round_.ready)
+        .group_by(Alert.destination, Alert.recipient_key, Alert.agent_key, Alert.kind)
+        .order_by(Alert.destination, Alert.recipient_key)
+    ).all()
+    if not rows:
+        return []
+    under_way = _under_way(round_.way)
+    lately = _told_lately(round_)
+    begun: dict[tuple[str, str], AlertMessage] = {}
+    for row in rows:
+        whom = row.destination, row.recipient_key
+        held = is_held(lately.get((*whom, row.agent_key, side_of(row.kind))), round_.now)
+        if held or whom in under_way or whom in begun:
+            continue
+        begun[whom] = AlertMessage(
+            header_id=new_header_id(settings, round_.way.id_begins),
+            recipient=row.recipient,
+            recipient_key=row.recipient_key,
+            destination=row.destination,
+            created_at=datetime.now(UTC),
+        )
+    db.session.add_all(begun.values())
+    return list(begun.values())
+
+
+def take(round_: Round) -> AlertMessage | None:
+    """Lease the next message that is due, with all that it is to say, and commit.
+
+    None where there is none. What turns out to have nothing to say is dropped.
+    """
+    begin_write(alone=ALONE)
+    clock, me = database_now(), this_process()
+    query = (
+        select(AlertMessage)
+        .where(round_.way.unsent, AlertMessage.id.not_in(round_.tried))
+        # What was tried last comes last: none that a server dies of holds up the others.
+        .order_by(
+            AlertMessage.last_tried_at.is_not(None), AlertMessage.last_tried_at, AlertMessage.id
+        )
+        .with_for_update()
+        .execution_options(populate_existing=True)
+    )
+    found = None
+    for message in db.session.scalars(query):
+        if not may_try(message.next_try_at, round_.now) or not is_void(message, me, clock):
+            continue
+        if not _fill(message, round_.ready):
+            message.state = MessageState.DROPPED.value
+            continue
+        message.state = MessageState.HANDED_OVER.value
+        message.last_tried_at = clock
+        message.lease_host, message.lease_pid = me.host, me.pid
+        message.lease_process_start = me.start
+        message.lease_until = clock + round_.way.lease_for
+        found = message
+        break
+    db.session.commit()
+    if found is not None:
+        round_.tried.append(found.id)
+    return found
+
+
+def mark_sent(message: AlertMessage, now: datetime, subject: str) -> None:
+    """It was taken; what it said is told, but for what was withdrawn meanwhile. Commits."""
+    begin_write()
+    mine = Alert.message_id == message.id
+    _run(update(Alert).where(mine).values(sent_at=now))
+    _run(update(Alert).where(mine, _WAITING).values(state=AlertState.SENT.value))
+    values = {"state": MessageState.SENT.value, "sent_at": now, "subject": subject}
+    _free(message, attempts=message.attempts + 1, next_try_at=None, last_error="", **values)
+    db.session.commit()
+
+
+def give_back(
+    message: AlertMessage, now: datetime, error: str, interval: timedelta | None = None
+) -> None:
+    """It was not taken: what it was to say is free for the next try. Commits.
+
+    Parameters
+    ----------
+    interval:
+        That of scans, where nothing was wrong with the message itself; see `retry_in_outage`.
+    """
+    begin_write()
+    _run(update(Alert).where(Alert.message_id == message.id, _WAITING).values(message_id=None))
+    _try_again(message, now, error, interval, state=MessageState.OPEN.value)
+    db.session.commit()
+
+
+def keep(message: AlertMessage, now: datetime, error: str, interval: timedelta) -> None:
+    """It may have been taken: it will be sent again just as it is. Commits."""
+    begin_write()
+    _try_again(message, now, error, interval, state=MessageState.HANDED_OVER.value)
+    db.session.commit()
+
+
+def put_off(way: Way, now: datetime, error: str, interval: timedelta) -> None:
+    """Nothing goes by that way now: all that was due is put off together. Commits."""
+    begin_write(alone=ALONE)
+    clock, me = database_now(), this_process()
+    query = select(AlertMessage).where(way.unsent)
+    for message in db.session.scalars(query.execution_options(populate_existing=True)):
+        if may_try(message.next_try_at, now) and is_void(message, me, clock):
+            _try_again(message, now, error, interval)
+    db.session.commit()
+
+
+def hurry(way: Way) -> None:
+    """All that waits for its next try is due at once. Commits."""
+    begin_write(alone=ALONE)
+    _run(update(AlertMessage).where(way.unsent).values(next_try_at=None))
+    db.session.commit()
+
+
+def _is_free(way: Way) -> ColumnElement[bool]:
+    """Of alerts: in no message yet. Digests are in messages of their own."""
+    return way.alerts & Alert.message_id.is_(None) & (Alert.kind != AlertKind.DIGEST.value)
+
+
+def _under_way(way: Way) -> set[tuple[str, str]]:
+    """Who has a message that more can be added to."""
+    query = select(AlertMessage.destination, AlertMessage.recipient_key).where(
+        way.unsent,
+        AlertMessage.state == MessageState.OPEN.value,
+        AlertMessage.is_digest.is_(False),
+    )
+    return {(destination, key) for destination, key in db.session.execute(query)}
+
+
+def _told_lately(round_: Round) -> dict[_Place, datetime]:
+    """When each was last told of each agent, within the time that news are gathered."""
+    now = round_.now
+    columns = Alert.destination, Alert.recipient_key, Alert.agent_key, Alert.kind
+    query = (
+        select(*columns, func.max(Alert.sent_at))
+        .where(
+            Alert.state == AlertState.SENT.value,
+            Alert.sent_at > now - GATHER_FOR,
+            Alert.sent_at <= now,
+            round_.way.alerts,
+        )
+        .group_by(*columns)
+    )
+    found: dict[_Place, datetime] = {}
+    for destination, key, agent, kind, sent_at in db.session.execute(query):
+        assert sent_at is not None
+        place = destination, key, agent, side_of(kind)
+        found[place] = max(sent_at, found.get(place, sent_at))
+    return found
+
+
+def _fill(message: AlertMessage, ready: ColumnElement[bool]) -> bool:
+    """Let an open message say all that waits for its recipient; whether there is anything.
+
+    What was handed over already stays as it is.
+    """
+    mine = Alert.message_id == message.id
+    if message.state == MessageState.OPEN.value:
+        mine = Alert.message_id.is_(None) & (Alert.recipient_key == message.recipient_key) & ready
+    query = (
+        select(Alert.id)
+        .where(mine, _WAITING, Alert.destination == message.destination)
+        .where((Alert.kind == AlertKind.DIGEST.value) == message.is_digest)
+        .order_by(Alert.id)
+        .with_for_update()
+    )
+    ids = list(db.session.scalars(query))
+    _run(update(Alert).where(Alert.id.in_(ids)).values(message_id=message.id))
+    return bool(ids)
+
+
+def _try_again(
+    message: AlertMessage, now: datetime, error: str, interval: timedelta | None, **values: Any
+) -> None:
+    attempts = message.attempts + 1
+    wait = retry_after(attempts) if interval is None else retry_in_outage(attempts, interval)
+    _free(message, attempts=attempts, next_try_at=now + wait, last_error=error, **values)
+
+
+def _free(message: AlertMessage, **values: Any) -> None:
+    """Write to a message and give up its lease, in the transaction under way."""
+    lease = dict.fromkeys(("lease_host", "lease_pid", "lease_process_start", "lease_until"))
+    _run(update(AlertMessage).where(AlertMessage.id == message.id).values(**lease, **values))
+
+
+def _run(statement: Any) -> None:
+    db.session.execute(statement.execution_options(synchronize_session=False))
