@@ -6,6 +6,7 @@ a dash.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -31,6 +32,10 @@ def now() -> datetime:
     found = g.now
     assert isinstance(found, datetime)
     return found
+
+
+#: How a sentence may begin: "the disk is full", "l’alerte", but not "acme/shop: …".
+_WORD = re.compile(r"[a-zà-öø-ÿ]+[ '’]")
 
 
 def time_element(moment: datetime | None, words: str | None = None, pattern: str = "") -> Markup:
@@ -69,6 +74,14 @@ def translate(words: str) -> str:
     return say(words.phrase) if isinstance(words, Sentence) else str(gettext(words))
 
 
+def sentence(words: str) -> str:
+    """What a command says in passing, as a sentence of its own; names and paths stay."""
+    said = words.strip().rstrip(".")
+    if _WORD.match(said):
+        said = said[:1].upper() + said[1:]
+    return f"{said}." if said else ""
+
+
 def _or_dash(say: Callable[[Any], str]) -> Callable[[Any], str]:
     return lambda value: _NOTHING if value is None else say(value)
 
@@ -90,5 +103,6 @@ FILTERS: dict[str, Callable[..., str]] = {
     "number": _or_dash(say_number),
     # Words that only their maker knew: ``_()`` would stumble over a per cent sign in them.
     "translate": translate,
+    "sentence": sentence,
     "short_hash": _or_dash(short_hash),
 }

@@ -13,6 +13,7 @@ from backupmon.application import current_settings
 from backupmon.core.accounts import Role
 from backupmon.core.errors import BackupmonError, NotFoundError
 from backupmon.core.text import one_line
+from backupmon.language.filters import sentence
 from backupmon.language.phrases import say_server
 from backupmon.language.wording import say_number, say_size
 from backupmon.models import StoredBackup, StoredState
@@ -117,10 +118,11 @@ def _act(entry_id: int, act: Callable[[], str]) -> ResponseReturnValue:
     except ScanRunningError:
         return _again(entry_id, _scan_runs(), 409)
     except NotAcceptableError as error:
-        return _again(entry_id, f"{say_server(error.message)}. {say_server(error.hint)}.", 422)
+        told = f"{sentence(say_server(error.message))} {sentence(say_server(error.hint))}"
+        return _again(entry_id, told, 422)
     except BackupmonError as error:
         told = _("Nothing was changed: %(reason)s", reason=say_server(error.message))
-        return _again(entry_id, f"{told}. {say_server(error.hint)}", 409)
+        return _again(entry_id, f"{sentence(told)} {sentence(say_server(error.hint))}", 409)
     return redirect(url_for("quarantine.index"))
 
 

@@ -176,8 +176,8 @@ def test_what_is_wrong_with_the_server_is_told_with_its_hint(
     db.session.add(condition)
     db.session.commit()
     page = client.get("/").text
-    assert "no room left for &lt;script&gt;" in page
-    assert "free some" in page
+    assert "No room left for &lt;script&gt;" in page
+    assert "Free some" in page
 
 
 def test_a_background_that_is_down_is_told_calmly_while_scans_go_on(

@@ -255,7 +255,7 @@ def test_an_older_file_is_not_accepted_over_a_newer_copy(world: World, operator:
     assert "Accept this file" not in told
     answer = operator.send(f"/quarantine/{entry}/accept")
     assert answer.status_code == 422
-    assert "a newer copy of acme/shop stands" in answer.text
+    assert "A newer copy of acme/shop stands" in answer.text
     assert world.final().read_bytes() == old
 
 

@@ -69,7 +69,7 @@ def test_trouble_is_told_with_what_to_do_and_goes_to_the_history(
     disk_full(world)
     told = words(operator.get("/system").text)
     assert "A disk is full. VALIDATED_ROOT: the disk is full (No space left on device)." in told
-    assert "free some space; nothing was lost" in told
+    assert "Free some space; nothing was lost" in told
     assert "A disk is full" not in words(operator.get("/system/conditions").text)
     end_condition(world.settings, "disk.full", "VALIDATED_ROOT")
     assert "A disk is full" not in words(operator.get("/system").text)
@@ -87,8 +87,8 @@ def test_trouble_is_told_in_french_also_what_was_kept_before(
         assert SCRIPT not in page
         told = words(page)
         assert "%s : le disque est plein (No space left on device)" in told
-        assert "libérez de la place" in told
-        assert '<span lang="en">a sentence of a later version.</span>' in page
+        assert "Libérez de la place" in told
+        assert '<span lang="en">A sentence of a later version.</span>' in page
     end_condition(world.settings, "disk.full", f"DEPOSIT_ROOT/{SCRIPT}%s")
     history = words(operator.get("/system/conditions", headers=FRENCH).text)
     assert "le disque est plein" in history
@@ -101,7 +101,7 @@ def test_without_redis_the_page_says_what_works_all_the_same(
     assert "The queue does not answer." in told
     assert "Nothing is lost" in told
     french = words(operator.get("/system", headers=FRENCH).text)
-    assert "la file d’attente (Redis) ne répond pas" in french
+    assert "La file d’attente (Redis) ne répond pas" in french
     assert "does not answer" not in french
 
 

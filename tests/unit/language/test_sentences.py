@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from copy import deepcopy
 
+import pytest
 from flask import Flask
 from flask_babel import force_locale
 
 from backupmon.core.phrases import sentence
+from backupmon.language.filters import sentence as as_sentence
 from backupmon.language.filters import translate
 
 
@@ -27,3 +29,20 @@ def test_a_sentence_within_another_is_translated_with_it(app: Flask) -> None:
         assert translate("100 % of what nobody knows") == "100 % of what nobody knows"
     with force_locale("en"):
         assert translate(told) == told
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("the disk is full", "The disk is full."),
+        ("l’espace manque.", "L’espace manque."),
+        ("état inconnu", "État inconnu."),
+        ("acme/shop: it is stuck", "acme/shop: it is stuck."),
+        ("root0: the disk is full", "root0: the disk is full."),
+        ("/srv/a b: nothing", "/srv/a b: nothing."),
+        ("BACKUPMON_MAIL_PORT is wrong", "BACKUPMON_MAIL_PORT is wrong."),
+        ("  ", ""),
+    ],
+)
+def test_words_in_passing_become_a_sentence_and_names_stay(words: str, told: str) -> None:
+    assert as_sentence(words) == told
