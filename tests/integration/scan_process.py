@@ -6,22 +6,30 @@ that hundreds of them cost little.
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing
 import os
 import resource
 import sys
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 
 from pydantic import SecretStr
 
 from backupmon import create_app
-from backupmon.config import Settings, load_settings
+from backupmon.config import PROJECT_ROOT, Settings, load_settings
 from backupmon.storage import failpoints
 
 _context = multiprocessing.get_context("forkserver")
 _context.set_forkserver_preload(["tests.integration.scan_process"])
+
+
+def _ensure_server() -> None:
+    """Start it where it finds what to import: else it does without, and says nothing of it."""
+    with contextlib.chdir(PROJECT_ROOT):
+        forkserver.ensure_running()
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,7 @@ def start_command(
     plain = {k: v.get_secret_value() if isinstance(v, SecretStr) else v for k, v in dumped}
     values = {k: str(v) for k, v in plain.items() if v is not None}
     given = (values, arguments, points or {}, limits or Limits())
+    _ensure_server()
     process = _context.Process(target=_run, args=given, daemon=True)
     process.start()
     return process

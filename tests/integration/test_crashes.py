@@ -231,6 +231,8 @@ def test_killed_at_50_random_moments_nothing_is_ever_absent(
 
 
 def _time_a_scan(story: Story) -> float:
+    # The first process waits for what the others find imported.
+    assert run_to_end(story.world.settings, ["--dry-run"]) == 0
     story.deliver(2)
     begun = time.monotonic()
     assert run_to_end(story.world.settings, ["--as-of", at(12, 0, days=2).isoformat()]) == 0
