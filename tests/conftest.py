@@ -16,6 +16,11 @@ from backupmon.config import Settings, load_settings
 from tests.servers import postgresql_database
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """How many processes ``-n auto`` starts: many tests wait for processes of their own."""
+    return max(2, (os.cpu_count() or 1) * 3 // 2)
+
+
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Neither this machine's environment nor an ``.env`` decides what a test sees."""
