@@ -126,6 +126,14 @@ def test_what_is_stopped_for_an_upgrade_is_all_of_it(unit: Path) -> None:
     assert "PartOf=backupmon.target" in unit.read_text().splitlines()
 
 
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.stem)
+def test_after_a_power_cut_all_come_up_whenever_the_database_does(unit: Path) -> None:
+    lines = unit.read_text().splitlines()
+    assert {"Restart=always", "Restart=on-failure"} & set(lines)
+    assert not [line for line in lines if line.startswith(("Requires=", "BindsTo="))]
+    assert "RequiresMountsFor=/srv/backupmon" in lines
+
+
 def test_systemd_can_read_the_units_and_finds_them_hardened(tmp_path: Path) -> None:
     need_programs("systemd-analyze")
     for unit in [*UNITS, DEPLOY / "systemd" / "backupmon.target"]:
