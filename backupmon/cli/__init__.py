@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from backupmon.cli.alerts import alerts_group
+from backupmon.cli.copies import copies_group
 from backupmon.cli.demo import demo_command
 from backupmon.cli.doctor import doctor_command
 from backupmon.cli.history import history_command
@@ -28,6 +29,7 @@ def register_commands(app: Flask) -> None:
         history_command,
         reports_group,
         quarantine_group,
+        copies_group,
         users_group,
         tokens_group,
         alerts_group,

@@ -275,6 +275,18 @@ def hash_at(root_fd: int, components: Sequence[str]) -> tuple[int, str] | None:
         os.close(fd)
 
 
+def size_at(root_fd: int, components: Sequence[str]) -> int | None:
+    """Bytes of a regular file, unread; None where there is none.
+
+    Raises
+    ------
+    ServerFault
+        When that cannot be told.
+    """
+    found = _stat_at(root_fd, components)
+    return found.st_size if found is not None and stat.S_ISREG(found.st_mode) else None
+
+
 def exists_at(root_fd: int, components: Sequence[str]) -> bool:
     """Whether anything lies there.
 
@@ -283,14 +295,17 @@ def exists_at(root_fd: int, components: Sequence[str]) -> bool:
     ServerFault
         When that cannot be told.
     """
+    return _stat_at(root_fd, components) is not None
+
+
+def _stat_at(root_fd: int, components: Sequence[str]) -> os.stat_result | None:
     try:
         with folder(root_fd, components[:-1]) as here:
-            os.stat(components[-1], dir_fd=here, follow_symlinks=False)
+            return os.stat(components[-1], dir_fd=here, follow_symlinks=False)
     except (FileNotFoundError, NotAFolderError):
-        return False
+        return None
     except OSError as error:
         raise server_fault(error, "/".join(components)) from error
-    return True
 
 
 def remove_at(root_fd: int, components: Sequence[str]) -> bool:

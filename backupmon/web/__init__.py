@@ -16,6 +16,7 @@ from backupmon.web.admin_users import bp as admin_users
 from backupmon.web.alerts import bp as alerts
 from backupmon.web.assets import SCRIPT, STYLE
 from backupmon.web.assets import bp as assets
+from backupmon.web.copies import bp as copies
 from backupmon.web.dashboard import bp as dashboard
 from backupmon.web.discoveries import bp as discoveries
 from backupmon.web.door import bp as door
@@ -44,7 +45,7 @@ from backupmon.web.themes import theme, themes
 BLUEPRINTS = (
     *(assets, dashboard, health, job, job_actions, job_forms, job_silences, languages, themes_bp),
     *(job_bulk, job_export, job_import),
-    *(alerts, quarantine, quarantine_actions, system),
+    *(alerts, quarantine, quarantine_actions, system, copies),
     *(door, account, admin_users, admin_recipients, admin_tokens, admin_audit),
     *(discoveries, reports),
 )

@@ -53,13 +53,15 @@ STEPS = [
 OTHER_FILESYSTEM_STEPS = ["place.incoming", "place.copied"]
 #: Killed at in `test_delivery`: no file is on its way there.
 STEPS_OF_MAIL = ["delivery.sent"]
+#: Killed at in `test_left_copies`.
+STEPS_OF_DELETING = ["copies.removed"]
 STEPS_TO_ANOTHER = [*(s for s in STEPS if s != "place.synced"), *OTHER_FILESYSTEM_STEPS]
 
 
 def test_every_failpoint_is_killed_at() -> None:
     source = Path(backupmon.__file__).parent.rglob("*.py")
     named = {n for path in source for n in re.findall(r'failpoint\("([^"]+)"\)', path.read_text())}
-    assert named == {*STEPS, *OTHER_FILESYSTEM_STEPS, *STEPS_OF_MAIL}
+    assert named == {*STEPS, *OTHER_FILESYSTEM_STEPS, *STEPS_OF_MAIL, *STEPS_OF_DELETING}
 
 
 @pytest.fixture

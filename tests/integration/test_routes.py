@@ -104,6 +104,8 @@ TABLE = {
     "GET /system/state": only("viewer", 200),
     "GET /system/scans": only("viewer", 200),
     "GET /system/conditions": only("viewer", 200),
+    "GET /system/copies": only("viewer", 200),
+    "POST /system/copies/<int:entry_id>/delete": only("operator", 302),
     "POST /system/scan": only("operator", 302),
     "POST /system/doctor": only("operator", 200),
     "POST /jobs/<int:job_id>/snooze": only("operator", 404),

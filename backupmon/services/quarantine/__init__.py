@@ -3,6 +3,7 @@
 from backupmon.services.quarantine.acts import (
     Operator,
     accept_quarantined,
+    at_work,
     delete_quarantined,
     delete_several,
 )
@@ -30,6 +31,7 @@ __all__ = [
     "Operator",
     "PastAct",
     "accept_quarantined",
+    "at_work",
     "compare_with_good",
     "count_quarantined",
     "delete_quarantined",

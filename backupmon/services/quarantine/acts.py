@@ -77,7 +77,7 @@ def accept_quarantined(settings: Settings, entry_id: int, operator: Operator) ->
     ScanRunningError
         While a scan is running.
     """
-    with _at_work(settings) as scan:
+    with at_work(settings) as scan:
         row = _find(entry_id)
         _refuse_unless_acceptable(row)
         _refuse_unless_unchanged(scan, row)
@@ -106,7 +106,7 @@ def delete_quarantined(settings: Settings, entry_id: int, operator: Operator) ->
     ScanRunningError
         While a scan is running.
     """
-    with _at_work(settings) as scan:
+    with at_work(settings) as scan:
         return _delete(scan, entry_id, operator)
 
 
@@ -120,7 +120,7 @@ def delete_several(settings: Settings, entry_ids: Sequence[int], operator: Opera
     """
     files = size = gone = 0
     fault = None
-    with _at_work(settings) as scan:
+    with at_work(settings) as scan:
         for entry_id in entry_ids:
             try:
                 size += _delete(scan, entry_id, operator).size
@@ -134,8 +134,14 @@ def delete_several(settings: Settings, entry_ids: Sequence[int], operator: Opera
 
 
 @contextmanager
-def _at_work(settings: Settings) -> Iterator[Scan]:
-    """What a scan works with, and its lock."""
+def at_work(settings: Settings) -> Iterator[Scan]:
+    """What a scan works with, and its lock.
+
+    Raises
+    ------
+    ScanRunningError
+        While a scan is running.
+    """
     with ScanLock(settings):
         now = datetime.now(UTC)
         scan = prepare_scan(settings, ScanOptions(), now, now)
