@@ -34,5 +34,5 @@ def test_every_event_is_in_the_table_and_none_that_is_not() -> None:
     given = set(events())
     assert given - told == set()
     # Those of the audit log are logged under the names of its acts.
-    audited = {"user.…", "token.…", "quarantine.accept", "quarantine.delete"}
+    audited = {"user.…", "token.…", "quarantine.accept", "quarantine.delete", "copy.delete"}
     assert told - given == audited
