@@ -73,7 +73,7 @@ class News:
     before_job:
         Its cycle was due before the job existed.
     silent:
-        The job is paused or deleted.
+        The job is paused: trouble is not told. What was told before is still answered.
     """
 
     status: Status
@@ -142,13 +142,13 @@ def decide(
     silenced:
         A silence covers the trouble. What was told already is still answered when it is over.
     """
-    if news.silent or news.before_job or not news.decides:
+    if news.before_job or not news.decides:
         return None
     kind = kind_of(news.status)
     if kind is None:
         over = news.status is Status.SUCCESS and told.kind is not None
         return AlertKind.RECOVERY if over else None
-    if silenced:
+    if silenced or news.silent:
         return None
     if told.kind is kind and (told.this_cycle or when is AlertWhen.FIRST_OF_RUN):
         return None

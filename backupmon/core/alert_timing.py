@@ -10,8 +10,10 @@ from datetime import datetime, timedelta
 
 from backupmon.core.alert_policy import Reminders
 
-#: What has waited longer is no news any more: it is listed, and never sent.
+#: What has waited longer is no news any more, unless it still is so: it is listed, never sent.
 EXPIRES_AFTER = timedelta(days=3)
+#: A digest waits until the next weekly one takes its place.
+DIGEST_EXPIRES_AFTER = timedelta(days=7)
 #: Further news of the same agent waits for the next message, at most so long.
 GATHER_FOR = timedelta(hours=1)
 #: Between two tries of one message: at first, and at the longest.
@@ -46,12 +48,7 @@ def is_held(last_sent_at: datetime | None, now: datetime) -> bool:
     return last_sent_at is not None and timedelta(0) <= now - last_sent_at < GATHER_FOR
 
 
-def is_expired(raised_at: datetime, now: datetime) -> bool:
-    """Whether an alert has waited for too long."""
-    return now - raised_at > EXPIRES_AFTER
-
-
 def reminder_due(reminders: Reminders, last_told_at: datetime, now: datetime) -> bool:
     """Whether it is time to say that the trouble lasts."""
     wait = _REMIND_AFTER.get(reminders)
-    return wait is not None and now - last_told_at >= wait
+    return wait is not None and not timedelta(0) <= now - last_told_at < wait

@@ -16,7 +16,6 @@ from sqlalchemy import select, true, update
 
 from backupmon.config import Settings
 from backupmon.core.alert_timing import (
-    EXPIRES_AFTER,
     FIRST_RETRY,
     may_try,
 )
@@ -39,6 +38,7 @@ from backupmon.services.conditions import (
     open_condition,
 )
 from backupmon.services.digest.due import enter_digests
+from backupmon.services.lasting import is_too_old
 from backupmon.services.mail_server import (
     MailLostError,
     MailRefusedError,
@@ -215,17 +215,15 @@ def _send(
 
 
 def _tidy(now: datetime) -> None:
-    """What has grown too old, and what concerns jobs that are paused, is not sent."""
+    """What has grown too old, and what concerns jobs that are deleted, is not sent."""
     begin_write(alone=ALONE)
     waiting = Alert.state == AlertState.WAITING.value
-    silent = select(ExpectedBackupJob.id).where(
-        ExpectedBackupJob.is_active.is_(False) | ExpectedBackupJob.deleted_at.is_not(None)
-    )
+    deleted = select(ExpectedBackupJob.id).where(ExpectedBackupJob.deleted_at.is_not(None))
     free = waiting & Alert.message_id.is_(None)
-    paused = {"state": AlertState.WITHDRAWN.value, "note": to_translate("the job is paused")}
-    _run(update(Alert).where(free, Alert.job_id.in_(silent)).values(paused))
-    old = Alert.raised_at < now - EXPIRES_AFTER
-    _run(update(Alert).where(waiting, old).values(state=AlertState.EXPIRED.value))
+    withdrawn = {"state": AlertState.WITHDRAWN.value, "note": to_translate("the job is deleted")}
+    _run(update(Alert).where(free, Alert.job_id.in_(deleted)).values(withdrawn))
+    expired = waiting & is_too_old(now)
+    _run(update(Alert).where(expired).values(state=AlertState.EXPIRED.value))
 
 
 def _next_try_in_outage(now: datetime) -> datetime | None:

@@ -10,7 +10,7 @@ from flask_babel import format_datetime, gettext, lazy_gettext, ngettext, pgette
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import joinedload
 
-from backupmon.core.alert_policy import AlertKind, urgency
+from backupmon.core.alert_policy import TROUBLES, AlertKind, urgency
 from backupmon.core.culprit import Culprit, diagnose
 from backupmon.core.findings import Finding
 from backupmon.core.statuses import Status
@@ -25,6 +25,9 @@ from backupmon.models import Alert, BackupEntry, ExpectedBackupJob, StoredBackup
 #: What an agent says may be long; the page has the rest.
 _MOST_SAID = 600
 _BATCH = 500
+#: Of a job, that one message tells of beside the newest.
+_MOST_CYCLES = 5
+_TROUBLES = {kind.value for kind in TROUBLES}
 
 STATUS_WORDS = {
     Status.MISSING: lazy_gettext("MISSING"),
@@ -255,9 +258,35 @@ def _database(
     if entry is not None and alert.kind != AlertKind.RECOVERY.value:
         facts += _said(entry)
         facts += _measured(entry)
+    facts += _before(alert, reading)
     facts.append((gettext("Last good copy"), _copy_words(reading.copies.get(job.id), now)))
     link = f"{base_url}/jobs/{job.id}" if base_url else None
     return Database(one_line(job.database_name), tuple(facts), link)
+
+
+def _before(alert: Alert, reading: Reading) -> list[tuple[str, str]]:
+    """Earlier cycles that this message is the first to tell of: what was missed stays missed."""
+    cycles = {
+        one.cycle_due_at: one
+        for one in reading.alerts
+        if one.job_id == alert.job_id
+        and one.id < alert.id
+        and one.kind in _TROUBLES
+        and one.cycle_due_at not in (None, alert.cycle_due_at)
+    }
+    told = [
+        gettext(
+            "%(status)s, due %(moment)s",
+            status=str(STATUS_WORDS.get(Status(one.status or Status.FAILED), one.status)),
+            moment=_moment(one.cycle_due_at),
+        )
+        for one in cycles.values()
+        if one.cycle_due_at is not None
+    ]
+    if len(told) > _MOST_CYCLES:
+        more = len(told) - _MOST_CYCLES
+        told = [ngettext("%(num)d more", "%(num)d more", more), *told[more:]]
+    return [(str(gettext("Before that")), "; ".join(str(one) for one in told))] if told else []
 
 
 def _said(entry: BackupEntry) -> list[tuple[str, str]]:

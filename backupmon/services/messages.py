@@ -24,6 +24,7 @@ from backupmon.core.alert_timing import (
 )
 from backupmon.extensions import begin_write, db
 from backupmon.models import Alert, AlertMessage, AlertState, MessageState
+from backupmon.services.lasting import is_held_by_a_pause
 from backupmon.services.leases import database_now, is_void
 from backupmon.services.mail_server import new_header_id
 from backupmon.storage.locks import this_process
@@ -217,8 +218,9 @@ def hurry(way: Way) -> None:
 
 
 def _is_free(way: Way) -> ColumnElement[bool]:
-    """Of alerts: in no message yet. Digests are in messages of their own."""
-    return way.alerts & Alert.message_id.is_(None) & (Alert.kind != AlertKind.DIGEST.value)
+    """Of alerts: in no message yet, and to be told. Digests are in messages of their own."""
+    news = Alert.kind != AlertKind.DIGEST.value
+    return way.alerts & Alert.message_id.is_(None) & news & ~is_held_by_a_pause()
 
 
 def _under_way(way: Way) -> set[tuple[str, str]]:
@@ -260,7 +262,8 @@ def _fill(message: AlertMessage, ready: ColumnElement[bool]) -> bool:
     """
     mine = Alert.message_id == message.id
     if message.state == MessageState.OPEN.value:
-        mine = Alert.message_id.is_(None) & (Alert.recipient_key == message.recipient_key) & ready
+        same = Alert.recipient_key == message.recipient_key
+        mine = Alert.message_id.is_(None) & same & ready & ~is_held_by_a_pause()
     query = (
         select(Alert.id)
         .where(mine, _WAITING, Alert.destination == message.destination)

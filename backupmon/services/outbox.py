@@ -34,10 +34,12 @@ from backupmon.core.words import to_translate
 from backupmon.extensions import db
 from backupmon.models import (
     Alert,
+    AlertMessage,
     AlertSilence,
     AlertState,
     BackupEntry,
     ExpectedBackupJob,
+    MessageState,
     ServerCondition,
 )
 from backupmon.services.channels import with_channels
@@ -46,6 +48,7 @@ log = structlog.get_logger()
 
 _TROUBLES = [kind.value for kind in TROUBLES]
 _BATCH = 500
+_SAYING_NOTHING = (Status.PENDING.value, Status.UNKNOWN.value)
 _OVER = to_translate("over before it was told")
 
 
@@ -71,7 +74,7 @@ def tell_verdicts(settings: Settings, entries: Iterable[BackupEntry], now: datet
     now:
         The moment that they were judged as of.
     """
-    by_job = _newest_of_each(e for e in entries if e.status != Status.PENDING.value)
+    by_job = _newest_of_each(entries)
     if not by_job:
         return
     known = _look_up(list(by_job))
@@ -121,7 +124,8 @@ def forget_entries(entry_ids: Sequence[int], now: datetime) -> None:
 def revive_alerts(now: datetime) -> None:
     """Let wait again what only a later moment took for too old.
 
-    A clock that jumped, or a trial with ``--as-of``. What is over since is no news.
+    A clock that jumped, or a trial with ``--as-of``. What is over since is no news. What was
+    handed over, and may have arrived, is sent as the very same message.
 
     Parameters
     ----------
@@ -131,11 +135,17 @@ def revive_alerts(now: datetime) -> None:
     untimely = (
         (Alert.state == AlertState.EXPIRED.value)
         & (Alert.raised_at >= now - EXPIRES_AFTER)
-        & (Alert.kind != AlertKind.DIGEST.value)
         & Alert.sent_at.is_(None)
         & Alert.answered_at.is_(None)
     )
-    _run(update(Alert).where(untimely).values(state=AlertState.WAITING.value, message_id=None))
+    handed_over = select(Alert.message_id).where(untimely, Alert.message_id.is_not(None))
+    dropped = AlertMessage.state == MessageState.DROPPED.value
+    _run(
+        update(AlertMessage)
+        .where(dropped, AlertMessage.id.in_(handed_over))
+        .values(state=MessageState.HANDED_OVER.value)
+    )
+    _run(update(Alert).where(untimely).values(state=AlertState.WAITING.value))
 
 
 def _correct(told: Sequence[Alert], now: datetime) -> None:
@@ -169,13 +179,25 @@ def silence_of(row: AlertSilence) -> Silence:
 
 
 def _newest_of_each(entries: Iterable[BackupEntry]) -> dict[int, BackupEntry]:
-    """Of each job the entry of the newest cycle; of that, what was concluded last."""
+    """Of each job the entry of the newest cycle; of several, the one that decides it.
+
+    What was overtaken says nothing, though it is concluded together with what overtook it.
+    """
     found: dict[int, BackupEntry] = {}
     for entry in entries:
+        if entry.status in _SAYING_NOTHING:
+            continue
         known = found.get(entry.expected_job_id)
-        if known is None or entry.cycle_due_at >= known.cycle_due_at:
+        if known is None or _comes_before(entry, known):
             found[entry.expected_job_id] = entry
     return found
+
+
+def _comes_before(entry: BackupEntry, known: BackupEntry) -> bool:
+    if entry.cycle_due_at != known.cycle_due_at:
+        return entry.cycle_due_at > known.cycle_due_at
+    decided = entry.job.current_status
+    return entry.status == decided or known.status != decided
 
 
 def _look_up(job_ids: list[int]) -> _Known:
@@ -258,7 +280,8 @@ def _rows_of(
 
 def _news(entry: BackupEntry, known: _Known) -> News:
     job, status = entry.job, Status(entry.status)
-    decides = known.newest.get(job.id) == entry.cycle_due_at and job.current_status == entry.status
+    newest = known.newest.get(job.id) == entry.cycle_due_at
+    decides = newest and job.current_status == entry.status and job.deleted_at is None
     if entry.accepted_at is not None:
         # An operator has said that the change is as it should be.
         status = Status.SUCCESS
@@ -266,7 +289,7 @@ def _news(entry: BackupEntry, known: _Known) -> News:
         status,
         decides=decides,
         before_job=entry.before_job,
-        silent=not job.is_active or job.deleted_at is not None,
+        silent=not job.is_active,
     )
 
 

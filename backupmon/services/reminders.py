@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import joinedload
 
 from backupmon.config import Settings
-from backupmon.core.alert_policy import TROUBLES, AlertKind, Reminders, kind_of
+from backupmon.core.alert_policy import AlertKind, Reminders, kind_of
 from backupmon.core.alert_timing import reminder_due
 from backupmon.core.statuses import Status
+from backupmon.core.words import to_translate
 from backupmon.extensions import db
 from backupmon.models import (
     Alert,
@@ -22,6 +23,7 @@ from backupmon.models import (
     ExpectedBackupJob,
 )
 from backupmon.services.context import Scan
+from backupmon.services.lasting import BAD, TROUBLE_KINDS
 from backupmon.services.outbox import (
     alert_row,
     enter_rows,
@@ -32,7 +34,10 @@ from backupmon.services.outbox import (
 
 
 def remind(scan: Scan) -> None:
-    """Enter a reminder for everybody who was last told of trouble long enough ago."""
+    """Enter a reminder for everybody who was last told of trouble long enough ago.
+
+    What lasts may have become another trouble since, of which nobody was told.
+    """
     with scan.recording():
         lasting = _lasting()
         silences = open_silences(sorted({alert.job.id for alert, _ in lasting}))
@@ -41,12 +46,94 @@ def remind(scan: Scan) -> None:
             for alert, last_told in lasting
             if reminder_due(Reminders(alert.job.alert_reminders), last_told, scan.now)
             and _is_wanted(scan, alert)
-            and not any(
-                silence_of(row).covers(Status(alert.job.current_status), scan.now)
-                for row in silences.get(alert.job.id, ())
+            and not _is_silenced(
+                silences.get(alert.job.id, ()), Status(alert.job.current_status), scan.now
             )
         ]
-        enter_rows([_row(scan, alert) for alert in due])
+        entries = deciding_entries(sorted({alert.job.id for alert in due}))
+        # One a day at most, whatever clocks do.
+        day = scan.now.date().isoformat()
+        enter_rows(
+            [
+                _reminder(entries[alert.job.id], alert.recipient, scan.now, day)
+                for alert in due
+                if alert.job.id in entries
+            ]
+        )
+
+
+def _is_silenced(rows: Iterable[AlertSilence], status: Status, now: datetime) -> bool:
+    return any(silence_of(row).covers(status, now) for row in rows)
+
+
+def tell_newcomers(scan: Scan) -> None:
+    """Who is to be told of a job by now hears of its trouble; who no longer is does not.
+
+    Recipients change, and a mistyped address is corrected, while trouble lasts.
+    """
+    with scan.recording():
+        told = _told_of_jobs()
+        jobs = _jobs_in_trouble(told)
+        silences = open_silences([job.id for job in jobs])
+        rows: list[dict[str, Any]] = []
+        for job in jobs:
+            wanted = {r.lower(): r for r in recipients_of(scan.settings, job)}
+            _withdraw_waiting(job.id, told[job.id] - wanted.keys())
+            status = Status(job.current_status)
+            silent = any(
+                silence_of(row).covers(status, scan.now) for row in silences.get(job.id, ())
+            )
+            newcomers = wanted.keys() - told[job.id]
+            entry = deciding_entries([job.id]).get(job.id) if newcomers and not silent else None
+            kind = kind_of(status)
+            if entry is not None and kind is not None:
+                rows += [
+                    alert_row(kind, wanted[key], scan.now, entry=entry, status=status)
+                    for key in sorted(newcomers)
+                ]
+        enter_rows(rows)
+
+
+def _told_of_jobs() -> dict[int, set[str]]:
+    """Who was told of trouble of a job that is not over, or is about to be."""
+    query = (
+        select(Alert.job_id, Alert.recipient_key)
+        .where(
+            Alert.answered_at.is_(None),
+            Alert.job_id.is_not(None),
+            Alert.kind.in_(TROUBLE_KINDS),
+            Alert.state.in_((AlertState.WAITING.value, AlertState.SENT.value)),
+        )
+        .distinct()
+    )
+    found: dict[int, set[str]] = {}
+    for job_id, key in db.session.execute(query):
+        if job_id is not None:
+            found.setdefault(job_id, set()).add(key)
+    return found
+
+
+def _jobs_in_trouble(told: Mapping[int, set[str]]) -> Sequence[ExpectedBackupJob]:
+    query = select(ExpectedBackupJob).where(
+        ExpectedBackupJob.is_active.is_(True),
+        ExpectedBackupJob.deleted_at.is_(None),
+        ExpectedBackupJob.current_status.in_(BAD),
+    )
+    return [job for job in db.session.scalars(query) if job.id in told]
+
+
+def _withdraw_waiting(job_id: int, keys: Collection[str]) -> None:
+    if not keys:
+        return
+    waiting = (Alert.state == AlertState.WAITING.value) & Alert.message_id.is_(None)
+    mine = (Alert.job_id == job_id) & Alert.recipient_key.in_(keys)
+    note = to_translate("it is no longer to be told to them")
+    db.session.execute(
+        update(Alert)
+        .where(waiting, mine, Alert.kind.in_(TROUBLE_KINDS))
+        .values(state=AlertState.WITHDRAWN.value, note=note)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def end_snoozes(scan: Scan) -> None:
@@ -70,7 +157,7 @@ def _told_since(moments: Mapping[int, datetime]) -> set[int]:
         select(Alert.job_id, func.max(Alert.raised_at))
         .where(
             Alert.job_id.in_(moments),
-            Alert.kind.in_([kind.value for kind in TROUBLES]),
+            Alert.kind.in_(TROUBLE_KINDS),
             Alert.state != AlertState.WITHDRAWN.value,
         )
         .group_by(Alert.job_id)
@@ -85,17 +172,11 @@ def tell_lasting(settings: Settings, jobs: Iterable[ExpectedBackupJob], now: dat
     For when a silence has ended: some may not have been told of it at all.
     """
     bad = [job for job in jobs if job.is_active and job.deleted_at is None and _kind(job)]
-    entries = _deciding_entries([job.id for job in bad])
+    entries = deciding_entries([job.id for job in bad])
+    occurrence = f"silence {now:%Y-%m-%dT%H:%M:%S}"
     enter_rows(
         [
-            alert_row(
-                AlertKind.REMINDER,
-                recipient,
-                now,
-                entry=entries[job.id],
-                status=Status(job.current_status),
-                occurrence=f"silence {now:%Y-%m-%dT%H:%M:%S}",
-            )
+            _reminder(entries[job.id], recipient, now, occurrence)
             for job in bad
             if job.id in entries
             for recipient in recipients_of(settings, job)
@@ -107,8 +188,8 @@ def _kind(job: ExpectedBackupJob) -> AlertKind | None:
     return kind_of(Status(job.current_status))
 
 
-def _deciding_entries(job_ids: Sequence[int]) -> dict[int, BackupEntry]:
-    """Of each job the entry that its status comes from."""
+def deciding_entries(job_ids: Sequence[int]) -> dict[int, BackupEntry]:
+    """Of each job the entry that its status comes from, unless an operator accepted that."""
     found: dict[int, BackupEntry] = {}
     for job_id in job_ids:
         query = (
@@ -121,7 +202,7 @@ def _deciding_entries(job_ids: Sequence[int]) -> dict[int, BackupEntry]:
             .order_by(BackupEntry.cycle_due_at.desc(), BackupEntry.timestamp.desc())
             .limit(1)
         )
-        found.update((job_id, entry) for entry in db.session.scalars(query))
+        found.update((job_id, e) for e in db.session.scalars(query) if e.accepted_at is None)
     return found
 
 
@@ -131,7 +212,7 @@ def _lasting() -> list[Any]:
         select(func.max(Alert.id).label("id"), func.max(Alert.sent_at).label("told"))
         .where(
             Alert.answered_at.is_(None),
-            Alert.kind.in_([kind.value for kind in TROUBLES]),
+            Alert.kind.in_(TROUBLE_KINDS),
             Alert.sent_at.is_not(None),
             Alert.entry_id.is_not(None),
         )
@@ -146,9 +227,9 @@ def _lasting() -> list[Any]:
             ExpectedBackupJob.alert_reminders != Reminders.NONE.value,
             ExpectedBackupJob.is_active.is_(True),
             ExpectedBackupJob.deleted_at.is_(None),
-            ExpectedBackupJob.current_status == Alert.status,
+            ExpectedBackupJob.current_status.in_(BAD),
         )
-        .options(joinedload(Alert.job), joinedload(Alert.entry))
+        .options(joinedload(Alert.job))
     )
     return list(db.session.execute(query))
 
@@ -159,13 +240,7 @@ def _is_wanted(scan: Scan, alert: Alert) -> bool:
     return alert.recipient_key in {address.lower() for address in recipients}
 
 
-def _row(scan: Scan, alert: Alert) -> dict[str, Any]:
-    return alert_row(
-        AlertKind.REMINDER,
-        alert.recipient,
-        scan.now,
-        entry=alert.entry,
-        status=Status(alert.status or Status.FAILED),
-        # One a day at most, whatever clocks do.
-        occurrence=scan.now.date().isoformat(),
-    )
+def _reminder(entry: BackupEntry, recipient: str, now: datetime, occurrence: str) -> dict[str, Any]:
+    status = Status(entry.job.current_status)
+    kind = AlertKind.REMINDER
+    return alert_row(kind, recipient, now, entry=entry, status=status, occurrence=occurrence)

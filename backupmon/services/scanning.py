@@ -36,7 +36,7 @@ from backupmon.services.numbering import skip_used_numbers
 from backupmon.services.overdue import judge_overdue_jobs, resume_paused, withdraw_premature
 from backupmon.services.promotion import note_occupied
 from backupmon.services.recovery import recover
-from backupmon.services.reminders import end_snoozes, remind
+from backupmon.services.reminders import end_snoozes, remind, tell_newcomers
 from backupmon.services.roots import all_roots, open_roots
 from backupmon.services.verification import idle_entries, pending_groups, verify_pending
 from backupmon.storage.clock import filesystem_now
@@ -167,6 +167,7 @@ def _steps(scan: Scan, hand_over: HandOver | None) -> None:
         _give(scan, hand_over)
     judge_overdue_jobs(scan)
     end_snoozes(scan)
+    tell_newcomers(scan)
     remind(scan)
     note_stuck(scan)
     note_occupied(scan)

@@ -20,7 +20,7 @@ from backupmon.models.columns import iso
 from backupmon.services.audit import Act, record_acts
 from backupmon.services.history import find_job
 from backupmon.services.job_state import lock_jobs
-from backupmon.services.reminders import tell_lasting
+from backupmon.services.reminders import deciding_entries, tell_lasting
 
 _NOTE = 1000
 
@@ -130,7 +130,7 @@ def _locked(job_id: int) -> ExpectedBackupJob:
 
 
 def _known_trouble(job: ExpectedBackupJob) -> str:
-    if kind_of(Status(job.current_status)) is None:
+    if not deciding_entries([job.id]) or kind_of(Status(job.current_status)) is None:
         raise RefusedError(
             f"nothing is wrong with {job.title}: its status is {job.current_status}",
             "snooze it to hear nothing of it for a while",

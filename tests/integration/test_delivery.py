@@ -135,21 +135,22 @@ def test_a_dead_server_is_tried_with_every_scan(world: World) -> None:
     assert world.settings.scanner_interval_minutes == 15
 
 
-def test_what_has_waited_for_more_than_three_days_is_never_sent(
+def test_what_is_over_and_has_waited_for_more_than_three_days_is_never_sent(
     world: World, mailbox: Mailbox
 ) -> None:
-    job = world.job()
+    world.job()
     nobody = World(world.app, world.settings.model_copy(update={"mail_server": None}))
     nobody.scan(at(12, 31))
-    world.get(job)
-    deliver_alerts(world.settings, at(12, 32, days=3))
-    assert states() == ["expired"]
+    world.site().deliver(at(12, days=1), shop="rows")
+    nobody.scan(at(12, 5, days=1))
+    deliver_alerts(world.settings, at(12, 32, days=5))
+    assert set(states()) == {"expired"}
     assert mailbox.take() == []
 
 
 @pytest.mark.parametrize(
     ("delivered", "subjects"),
-    [(False, ["1 problem: acme: shop MISSING since 12:30"]), (True, [])],
+    [(False, ["1 problem: acme: shop MISSING since 12:30"]), (True, ["Recovered: acme: shop"])],
 )
 def test_a_trial_days_ahead_loses_no_alert(
     world: World, mailbox: Mailbox, delivered: bool, subjects: list[str]
@@ -157,12 +158,15 @@ def test_a_trial_days_ahead_loses_no_alert(
     world.job()
     nobody = World(world.app, world.settings.model_copy(update={"mail_server": None}))
     nobody.scan(at(12, 31))
-    deliver_alerts(nobody.settings, at(12, 32, days=3))
-    assert states() == ["expired"]
+    nobody.scan(at(12, 31, days=1))
+    deliver_alerts(nobody.settings, at(12, 32, days=9))
+    assert states() == ["expired", "waiting"]
     if delivered:
-        world.site().deliver(at(12, 20), shop="rows")
-    world.scan(at(12, 46))
-    assert mailbox.subjects() == subjects
+        world.site().deliver(at(12, 20, days=1), shop="rows")
+    world.scan(at(12, 46, days=1))
+    (mail,) = mailbox.take()
+    assert [mail["Subject"]] == subjects
+    assert "Before that: MISSING, due 3 Mar 2031, 12:00" in text_of(mail).replace("\xa0", " ")
 
 
 def test_a_refused_recipient_fails_alone(world: World, mailbox: Mailbox) -> None:
@@ -217,7 +221,11 @@ def test_a_job_that_is_paused_before_the_mail_goes_out_is_not_told_of(
     db.session.commit()
     deliver_alerts(world.settings, at(12, 32))
     assert mailbox.take() == []
-    assert states() == ["withdrawn"]
+    assert states() == ["waiting"]
+    world.get(job).is_active = True
+    db.session.commit()
+    deliver_alerts(world.settings, at(13))
+    assert mailbox.subjects() == ["1 problem: acme: shop MISSING since 12:30"]
 
 
 def test_a_server_that_hangs_up_before_it_answers_gets_the_same_mail_again(
@@ -380,8 +388,9 @@ def test_two_that_deliver_two_hundred_alerts_send_each_once(world: World, mailbo
     quiet = world.settings.model_copy(update={"mail_server": None, "alert_recipients": None})
     World(world.app, quiet).scan(at(12, 31))
     assert states() == ["waiting"] * 200
+    settings = world.settings.model_copy(update={"alert_recipients": None})
     both = [
-        start_scan(world.settings, ["--as-of", at(12, 32).isoformat(), "--agent", agent])
+        start_scan(settings, ["--as-of", at(12, 32).isoformat(), "--agent", agent])
         for agent in ("a0", "a1")
     ]
     for process in both:

@@ -182,7 +182,8 @@ def test_an_outage_ends_though_all_that_waited_for_it_has_expired(
 ) -> None:
     dead = World(world.app, with_mail(world.settings, free_port()))
     dead.scan(at(12, 31))
-    dead.scan(at(12, 40, days=4))
+    world.site().deliver(at(12, days=1), shop="rows")
+    dead.scan(at(12, 5, days=1))
     deliver_alerts(dead.settings, at(12, 55, days=7))
     assert set(states()) == {"expired"}
     assert world.conditions() == {"mail.down": "mail"}

@@ -74,14 +74,19 @@ def test_what_is_told(
     [
         pytest.param({"decides": False}, id="older news, or not the cycle's best entry"),
         pytest.param({"before_job": True}, id="due before the job existed"),
-        pytest.param({"silent": True}, id="paused or deleted"),
     ],
 )
 @pytest.mark.parametrize(("status", "told"), [row[:2] for row in TABLE])
-def test_history_and_paused_jobs_are_silent(
-    why: dict[str, bool], status: Status, told: Told
-) -> None:
+def test_history_is_silent(why: dict[str, bool], status: Status, told: Told) -> None:
     assert decide(News(status, **why), told) is None
+
+
+@pytest.mark.parametrize(("status", "told"), [row[:2] for row in TABLE])
+def test_a_paused_job_tells_no_trouble_and_answers_what_was_told(
+    status: Status, told: Told
+) -> None:
+    expected = decide(News(status), told) if kind_of(status) is None else None
+    assert decide(News(status, silent=True), told) is expected
 
 
 def test_every_bad_status_is_told_as_something() -> None:

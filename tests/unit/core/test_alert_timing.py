@@ -8,7 +8,6 @@ import pytest
 
 from backupmon.core.alert_policy import Reminders
 from backupmon.core.alert_timing import (
-    is_expired,
     is_held,
     may_try,
     reminder_due,
@@ -52,12 +51,6 @@ def test_a_message_is_tried_when_its_time_has_come(next_try: int | None, may: bo
 def test_news_of_one_agent_is_gathered_for_an_hour(sent_ago: float | None, held: bool) -> None:
     sent_at = None if sent_ago is None else NOON - minutes(sent_ago)
     assert is_held(sent_at, NOON) is held
-
-
-def test_after_three_days_nothing_is_news() -> None:
-    assert not is_expired(NOON - timedelta(days=3), NOON)
-    assert is_expired(NOON - timedelta(days=3, seconds=1), NOON)
-    assert not is_expired(NOON + timedelta(days=9), NOON)
 
 
 @pytest.mark.parametrize(
