@@ -25,6 +25,7 @@ from backupmon.services.job_state import (
 )
 from backupmon.services.judging import conclude
 from backupmon.services.outbox import forget_entries, revive_alerts, tell_verdicts
+from backupmon.services.reminders import deciding_entries
 from backupmon.services.unreadable_reports import unreadable_in
 from backupmon.storage.faults import ServerFault
 
@@ -78,6 +79,8 @@ def withdraw_premature(scan: Scan) -> None:
             scan.counts["withdrawn"] += 1
             log.warning("overdue.withdrawn", job=job.id, cycle=entry.cycle_due_at.isoformat())
         refresh_states(touched.values())
+        # What was entered beside it, and is true, may have been told by it alone.
+        tell_verdicts(scan.settings, deciding_entries(list(touched)).values(), scan.now)
 
 
 def judge_overdue_jobs(scan: Scan) -> None:

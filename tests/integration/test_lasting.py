@@ -96,6 +96,23 @@ def test_nor_a_condition_of_the_server(world: World, mute: World, mailbox: Mailb
     away.rename(world.settings.validated_root)
 
 
+def test_a_true_miss_is_told_when_the_false_one_after_it_is_taken_back(
+    world: World, mailbox: Mailbox
+) -> None:
+    job = world.job()
+    world.scan(at(11))
+    world.scan(at(13, days=1))
+    assert mailbox.subjects() == ["1 problem: acme: shop MISSING since 12:30"]
+    world.scan(at(12, 45))
+    assert world.statuses(job) == ["MISSING"]
+    (mail,) = mailbox.take()
+    assert mail["Subject"] == MISSING
+    assert "after all" not in text_of(mail)
+    for minutes in (0, 75):
+        world.scan(at(13) + timedelta(minutes=minutes))
+    assert mailbox.subjects() == []
+
+
 def test_what_waits_when_a_job_is_paused_is_told_when_it_is_resumed(
     world: World, mute: World, mailbox: Mailbox
 ) -> None:
