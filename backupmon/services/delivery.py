@@ -54,6 +54,7 @@ from backupmon.services.messages import (
     hurry,
     is_any_held,
     keep,
+    lock_alerts,
     mark_sent,
     open_messages,
     put_off,
@@ -223,6 +224,7 @@ def _tidy(now: datetime) -> None:
     withdrawn = {"state": AlertState.WITHDRAWN.value, "note": to_translate("the job is deleted")}
     _run(update(Alert).where(free, Alert.job_id.in_(deleted)).values(withdrawn))
     expired = waiting & is_too_old(now)
+    lock_alerts(expired)
     _run(update(Alert).where(expired).values(state=AlertState.EXPIRED.value))
 
 

@@ -9,9 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from time import sleep
 from typing import Any
 
+import structlog
 from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.exc import OperationalError
 
 from backupmon.config import Settings
 from backupmon.core.alert_policy import AlertKind, side_of
@@ -32,6 +35,10 @@ from backupmon.storage.locks import this_process
 #: Whom an alert is for, of which agent, and whether it is good news or bad.
 _Place = tuple[str, str, str, str]
 
+log = structlog.get_logger()
+
+#: Seconds between the tries to note that a message was sent.
+_WAITS = (0.5, 2, 5)
 #: Under this lock messages are begun and leased. Any number but those of other locks will do.
 ALONE = 0x6D657373
 _WAITING = Alert.state == AlertState.WAITING.value
@@ -166,14 +173,40 @@ def take(round_: Round) -> AlertMessage | None:
 
 
 def mark_sent(message: AlertMessage, now: datetime, subject: str) -> None:
-    """It was taken; what it said is told, but for what was withdrawn meanwhile. Commits."""
+    """It was taken; what it said is told, but for what was withdrawn meanwhile. Commits.
+
+    Tried more than once, where the database is away for a moment: what is not noted is sent again.
+    """
+    number, attempts = message.id, message.attempts + 1
+    for wait in _WAITS:
+        try:
+            _note_sent(number, attempts, now, subject)
+        except OperationalError as error:
+            db.session.rollback()
+            log.warning("alert.sent_not_noted", message=number, reason=str(error.orig))
+            sleep(wait)
+        else:
+            return
+    _note_sent(number, attempts, now, subject)
+
+
+def _note_sent(number: int, attempts: int, now: datetime, subject: str) -> None:
     begin_write()
-    mine = Alert.message_id == message.id
+    mine = Alert.message_id == number
+    lock_alerts(mine)
     _run(update(Alert).where(mine).values(sent_at=now))
     _run(update(Alert).where(mine, _WAITING).values(state=AlertState.SENT.value))
     values = {"state": MessageState.SENT.value, "sent_at": now, "subject": subject}
-    _free(message, attempts=message.attempts + 1, next_try_at=None, last_error="", **values)
+    _free(number, attempts=attempts, next_try_at=None, last_error="", **values)
     db.session.commit()
+
+
+def lock_alerts(which: ColumnElement[bool]) -> None:
+    """Keep alerts from others until the transaction under way ends.
+
+    In the order of their ids, as verdicts do: two that change several never wait for each other.
+    """
+    db.session.execute(select(Alert.id).where(which).order_by(Alert.id).with_for_update()).all()
 
 
 def give_back(
@@ -187,7 +220,9 @@ def give_back(
         That of scans, where nothing was wrong with the message itself; see `retry_in_outage`.
     """
     begin_write()
-    _run(update(Alert).where(Alert.message_id == message.id, _WAITING).values(message_id=None))
+    waiting = (Alert.message_id == message.id) & _WAITING
+    lock_alerts(waiting)
+    _run(update(Alert).where(waiting).values(message_id=None))
     _try_again(message, now, error, interval, state=MessageState.OPEN.value)
     db.session.commit()
 
@@ -281,13 +316,13 @@ def _try_again(
 ) -> None:
     attempts = message.attempts + 1
     wait = retry_after(attempts) if interval is None else retry_in_outage(attempts, interval)
-    _free(message, attempts=attempts, next_try_at=now + wait, last_error=error, **values)
+    _free(message.id, attempts=attempts, next_try_at=now + wait, last_error=error, **values)
 
 
-def _free(message: AlertMessage, **values: Any) -> None:
+def _free(number: int, **values: Any) -> None:
     """Write to a message and give up its lease, in the transaction under way."""
     lease = dict.fromkeys(("lease_host", "lease_pid", "lease_process_start", "lease_until"))
-    _run(update(AlertMessage).where(AlertMessage.id == message.id).values(**lease, **values))
+    _run(update(AlertMessage).where(AlertMessage.id == number).values(**lease, **values))
 
 
 def _run(statement: Any) -> None:

@@ -113,9 +113,12 @@ def forget_entries(entry_ids: Sequence[int], now: datetime) -> None:
     """
     for start in range(0, len(entry_ids), _BATCH):
         mine = Alert.entry_id.in_(entry_ids[start : start + _BATCH])
+        # Locked in the order of their ids, as elsewhere, before any is changed.
+        query = select(Alert).where(mine).order_by(Alert.id).with_for_update()
+        found = db.session.scalars(query.execution_options(populate_existing=True)).all()
         unsent = Alert.sent_at.is_(None) & Alert.message_id.is_(None)
         _run(delete(Alert).where(mine, unsent))
-        _correct(db.session.scalars(select(Alert).where(mine).order_by(Alert.id)).all(), now)
+        _correct([a for a in found if a.sent_at is not None or a.message_id is not None], now)
         note = to_translate("the deadline turned out to lie ahead")
         withdrawn = {"state": AlertState.WITHDRAWN.value, "note": note, "entry_id": None}
         _run(update(Alert).where(mine).values(withdrawn | {"answered_at": now}))
