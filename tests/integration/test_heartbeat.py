@@ -10,7 +10,6 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from pydantic import SecretStr
 
-from backupmon.core.addresses import is_public
 from backupmon.services.heartbeat import beat
 from backupmon.services.scanning import ScanOptions, run_scan
 from tests.integration.conftest import World, at
@@ -99,17 +98,3 @@ def test_a_private_address_is_refused_unless_allowed(world: World, monitor: Moni
     beat(watched(world, monitor.port, private=False).settings)
     assert monitor.called == []
     assert "heartbeat.failed" in world.conditions()
-
-
-@pytest.mark.parametrize(
-    "address",
-    ["127.0.0.1", "10.1.2.3", "192.168.0.1", "169.254.169.254", "::1", "fe80::1%eth0",
-     "fd00::1", "::ffff:10.0.0.1", "0.0.0.0", "224.0.0.1", "100.64.0.1"],
-)  # fmt: skip
-def test_private_addresses_are_known(address: str) -> None:
-    assert not is_public(address)
-
-
-@pytest.mark.parametrize("address", ["1.1.1.1", "2606:4700::1111"])
-def test_public_addresses_are_known(address: str) -> None:
-    assert is_public(address)
