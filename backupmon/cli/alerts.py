@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import click
 
 from backupmon.cli.channels import channels_group
-from backupmon.cli.edge import needs_database, print_json, settings
+from backupmon.cli.edge import mail_address, needs_database, print_json, settings
 from backupmon.cli.scan import Moment
 from backupmon.cli.tables import Column, print_table
 from backupmon.core.alert_policy import AlertKind
@@ -122,7 +122,8 @@ def _tell_trouble() -> None:
 @needs_database
 def retry_command(addresses: tuple[str, ...]) -> None:
     """Try at once what waits for its next try; without ADDRESS, for everybody."""
-    found = retry_alerts(_actor(), datetime.now(UTC), addresses)
+    wanted = [mail_address(address) for address in addresses]
+    found = retry_alerts(_actor(), datetime.now(UTC), wanted)
     result = deliver_alerts(settings(), datetime.now(UTC))
     click.echo(f"{found} waited for another try; {result.sent} sent, {result.refused} refused.")
     if result.error is not None:
@@ -134,7 +135,7 @@ def retry_command(addresses: tuple[str, ...]) -> None:
 @needs_database
 def test_command(address: str) -> None:
     """Send a mail to ADDRESS, to see whether mails arrive."""
-    sent_to = send_trial(settings(), address, _actor(), datetime.now(UTC))
+    sent_to = send_trial(settings(), mail_address(address), _actor(), datetime.now(UTC))
     click.echo(f"The mail server took a mail to {sent_to}.")
 
 
@@ -145,7 +146,7 @@ def test_command(address: str) -> None:
 def language_command(address: str, language: str) -> None:
     """Let mails to ADDRESS be in LANGUAGE; "default" is that of BACKUPMON_LANGUAGE."""
     wanted = None if language == "default" else language
-    row = set_language(address, wanted, _actor(), datetime.now(UTC))
+    row = set_language(mail_address(address), wanted, _actor(), datetime.now(UTC))
     click.echo(f"Mails to {row.address} are in {row.language or settings().language}.")
 
 
@@ -163,14 +164,15 @@ def digest_command(address: str, rhythm: str, time: str | None, timezone: str | 
     "default" is what BACKUPMON_ALERT_DIGEST says for those of BACKUPMON_ALERT_RECIPIENTS, and no
     digest for others. Without --at and --timezone those stay as they were.
     """
-    before = wishes_of(address)
+    wanted = mail_address(address)
+    before = wishes_of(wanted)
     wishes = replace(
         before,
         rhythm=_RHYTHMS[rhythm],
         minute=before.minute if time is None else _minute(time),
         timezone=before.timezone if timezone is None else timezone,
     )
-    row = set_digest(address, wishes, _actor(), datetime.now(UTC))
+    row = set_digest(wanted, wishes, _actor(), datetime.now(UTC))
     click.echo(_told_digest(row.address, wish_of(settings(), row)))
 
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import click
 
-from backupmon.cli.edge import needs_database, settings
+from backupmon.cli.edge import mail_address, needs_database, settings
 from backupmon.cli.tables import Column, print_table
 from backupmon.core.channels import masked
 from backupmon.services.channels import add_channel, list_channels, remove_channel, try_channel
@@ -44,11 +44,13 @@ def add_command(address: str, name: str, url_stdin: bool) -> None:
     The channel's address, as Apprise writes it, is asked for: it is a secret, and what is an
     argument stays in the history of the shell.
     """
+    # Before the secret is asked for.
+    wanted = mail_address(address)
     if url_stdin:
         url = sys.stdin.readline()
     else:
         url = click.prompt("Address of the channel", hide_input=True)
-    row = add_channel(settings(), address, name, url, _actor(), datetime.now(UTC))
+    row = add_channel(settings(), wanted, name, url, _actor(), datetime.now(UTC))
     click.echo(f"Channel {row.id} tells {row.recipient.address} by {masked(row.url)}.")
     click.echo(f"hint: flask alerts channels test {row.id} sends a message on trial")
 

@@ -13,7 +13,8 @@ from flask import current_app
 from sqlalchemy.exc import SQLAlchemyError
 
 from backupmon.config import Settings, unknown_settings
-from backupmon.core.errors import BackupmonError
+from backupmon.core.errors import BackupmonError, RefusedError
+from backupmon.core.job_fields import address as read_address
 from backupmon.core.text import clean
 from backupmon.services.schema import check_schema, database_error
 
@@ -62,6 +63,20 @@ def fail(error: BackupmonError, code: int = 1) -> NoReturn:
     if error.hint:
         click.echo(f"hint: {clean(error.hint)}", err=True)
     sys.exit(code)
+
+
+def mail_address(value: str) -> str:
+    """The argument ADDRESS.
+
+    Raises
+    ------
+    RefusedError
+        When that is no mail address.
+    """
+    try:
+        return read_address(value)
+    except RefusedError as error:
+        raise RefusedError(f"ADDRESS {error.message}", error.hint) from error
 
 
 def print_json(data: Any) -> None:

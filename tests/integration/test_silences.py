@@ -137,6 +137,23 @@ def test_commands_list_retry_and_try(world: World, mailbox: Mailbox) -> None:
     assert mailbox.take() == []
 
 
+@pytest.mark.parametrize(
+    "words",
+    [["retry", "{}"], ["retry", "ann@x.org", "{}"], ["test", "{}"], ["language", "{}", "fr"],
+     ["digest", "{}", "daily"], ["channels", "add", "{}", "chat"]],
+)  # fmt: skip
+def test_a_command_names_the_argument_that_is_no_mail_address(
+    world: World, mailbox: Mailbox, words: list[str]
+) -> None:
+    given = ["alerts", *(word.format("nonsense") for word in words)]
+    told = world.app.test_cli_runner().invoke(args=given)
+    assert (told.exit_code, told.stdout, mailbox.arrived) == (1, "", [])
+    assert told.stderr.splitlines() == [
+        'error: ADDRESS is no mail address: "nonsense"',
+        "hint: such as ann@example.org",
+    ]
+
+
 def test_each_person_reads_in_their_own_language(world: World, mailbox: Mailbox) -> None:
     runner = world.app.test_cli_runner()
     assert runner.invoke(args=["alerts", "language", "Ann@x.org", "fr"]).exit_code == 0
