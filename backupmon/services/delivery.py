@@ -40,6 +40,7 @@ from backupmon.services.conditions import (
 from backupmon.services.digest.due import enter_digests
 from backupmon.services.lasting import is_too_old
 from backupmon.services.mail_server import (
+    LONGEST_CONNECTION,
     MailLostError,
     MailRefusedError,
     MailServerError,
@@ -74,7 +75,8 @@ _BY_MAIL = Way(
     Alert.destination == MAIL,
     AlertMessage.destination == MAIL,
     id_begins="alert",
-    lease_for=timedelta(minutes=10),
+    # Two minutes for the look-up of a server's name, which nothing can break off.
+    lease_for=timedelta(seconds=LONGEST_CONNECTION, minutes=2),
 )
 
 

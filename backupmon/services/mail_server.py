@@ -11,9 +11,8 @@ import contextlib
 import smtplib
 import socket
 import ssl
-import threading
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,13 +22,14 @@ from backupmon.config import Settings
 from backupmon.core.errors import BackupmonError
 from backupmon.core.phrases import Phrase, phrase
 from backupmon.core.text import one_line
+from backupmon.services.deadlines import Deadline
 
 #: Seconds that the server may take for each answer.
 TIMEOUT = 30
 #: So many times as long for the answer to a whole mail, which many look through before they take
 #: it: who hangs up sooner sends it twice (RFC 5321, 4.5.3.2.6, would wait for ten minutes).
 _FOR_A_MAIL = 6
-#: However slowly a server answers, letter by letter: then it is hung up on.
+#: However slowly a server answers, letter by letter: then it is hung up on, and not called again.
 LONGEST_CONNECTION = 480
 _LONGEST_ERROR = 500
 #: "Service not available, closing channel", and an answer that cannot be read.
@@ -62,10 +62,13 @@ class _Doubting(smtplib.SMTP):
 
     in_doubt = False
 
-    def __init__(self, known: Callable[[_Doubting], None], *args: Any, **options: Any) -> None:
-        # Before it connects, so that a server that never ends its first answer can be hung up on.
-        known(self)
+    def __init__(self, deadline: Deadline, *args: Any, **options: Any) -> None:
+        # Before its parent, which connects.
+        self._deadline = deadline
         super().__init__(*args, **options)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        return self._deadline.connect(host, port, timeout)
 
     def send(self, s: Any) -> None:
         """As its parent's: commands are words, the mail itself is bytes."""
@@ -90,6 +93,10 @@ class _Doubting(smtplib.SMTP):
 class _DoubtingEncrypted(_Doubting, smtplib.SMTP_SSL):
     """The same, encrypted from the start."""
 
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        plain = super()._get_socket(host, port, timeout)
+        return self.context.wrap_socket(plain, server_hostname=host)
+
 
 class _Connection(Connection):
     """Flask-Mail's, which waits for ever and believes any certificate, mended."""
@@ -99,21 +106,21 @@ class _Connection(Connection):
     def __init__(self, mail: Any, timeout: float, longest: float) -> None:
         super().__init__(mail)
         self._timeout = timeout
-        self._end = threading.Timer(longest, self._hang_up)
-        self._end.daemon = True
+        self._longest = longest
+        self._deadline = Deadline(longest)
 
     def __enter__(self) -> _Connection:
-        self._end.start()
+        self._deadline.__enter__()
         return super().__enter__()
 
-    def configure_host(self) -> smtplib.SMTP | smtplib.SMTP_SSL:
+    def configure_host(self) -> _Doubting:
         """Connect, encrypt, log in, and see whether our sender is one."""
         mail, context = self.mail, ssl.create_default_context()
         place: dict[str, Any] = {"host": mail.server, "port": mail.port, "timeout": self._timeout}
         host = (
-            _DoubtingEncrypted(self._know, context=context, **place)
+            _DoubtingEncrypted(self._deadline, context=context, **place)
             if mail.use_ssl
-            else _Doubting(self._know, **place)
+            else _Doubting(self._deadline, **place)
         )
         try:
             if mail.use_tls:
@@ -135,27 +142,18 @@ class _Connection(Connection):
             raise smtplib.SMTPSenderRefused(code, words, sender)
         host.rset()
 
-    def _know(self, host: _Doubting) -> None:
-        self.host = host
-
-    def _hang_up(self) -> None:
-        sock = self.host.sock if self.host is not None else None
-        if sock is not None:
-            with contextlib.suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)
-
     def __exit__(self, *_: object) -> None:
         if self.host is not None:
             # A server that is gone already has nothing to be told.
             with contextlib.suppress(OSError, smtplib.SMTPException):
                 self.host.quit()
-        self._end.cancel()
+        self._deadline.__exit__()
 
     def deliver(self, message: Message) -> None:
         """Hand over one mail.
 
         A connection that was lost before the mail had been handed over, such as by a server
-        that takes so many a connection, is made anew once.
+        that takes so many a connection, is made anew once. One that we hung up on is not.
 
         Raises
         ------
@@ -165,16 +163,21 @@ class _Connection(Connection):
         """
         try:
             self._hand_over(message)
-        except _GoneError:
-            try:
-                self.configure_host()
-                self._hand_over(message)
-            except _GoneError as error:
-                cause = error.__cause__
-                assert isinstance(cause, Exception)
-                raise MailServerError(*_told_of(self.mail, cause)) from cause
-            except (smtplib.SMTPException, OSError) as error:
-                raise MailServerError(*_told_of(self.mail, error)) from error
+        except _GoneError as gone:
+            self._hand_over_anew(message, gone)
+
+    def _hand_over_anew(self, message: Message, gone: _GoneError) -> None:
+        try:
+            if self._deadline.is_over:
+                raise gone
+            self.host = self.configure_host()
+            self._hand_over(message)
+        except _GoneError as error:
+            cause = error.__cause__
+            assert isinstance(cause, Exception)
+            raise MailServerError(*self.told_of(cause)) from cause
+        except (smtplib.SMTPException, OSError) as error:
+            raise MailServerError(*self.told_of(error)) from error
 
     def _hand_over(self, message: Message) -> None:
         if self.host is not None:
@@ -184,12 +187,18 @@ class _Connection(Connection):
             self.send(message)
         except (smtplib.SMTPException, OSError, BadHeaderError, UnicodeError) as error:
             if self.host is not None and self.host.in_doubt:
-                raise MailLostError(*_told_of(self.mail, error)) from error
+                raise MailLostError(*self.told_of(error)) from error
             if _is_gone(error):
                 raise _GoneError from error
             if _is_of_the_mail(error):
                 raise MailRefusedError(_words_of(self.mail, error)) from error
-            raise MailServerError(*_told_of(self.mail, error)) from error
+            raise MailServerError(*self.told_of(error)) from error
+
+    def told_of(self, error: Exception) -> tuple[Phrase, Phrase]:
+        """What is wrong with the server, and what to do; that it took too long, where it did."""
+        if self._deadline.is_over:
+            error = TimeoutError(f"it came to no end within {self._longest:g} seconds")
+        return _told_of(self.mail, error)
 
 
 def _is_gone(error: Exception) -> bool:
@@ -238,7 +247,7 @@ def mail_server(
         connection.__enter__()
     except (smtplib.SMTPException, OSError, UnicodeError) as error:
         connection.__exit__()
-        raise MailServerError(*_told_of(mail, error)) from error
+        raise MailServerError(*connection.told_of(error)) from error
     try:
         yield connection
     finally:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import socketserver
 import ssl
 import threading
 import warnings
@@ -15,10 +16,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from time import monotonic
 from typing import Any
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult
+
+_STUTTERS_FOR = 10
 
 
 @dataclass
@@ -171,20 +175,37 @@ def running(
 
 
 @contextmanager
-def stuttering(seconds: float) -> Iterator[int]:
-    """A server that greets letter by letter and comes to no end; gives its port."""
+def stuttering(seconds: float, begins: bytes = b"220-", answers: int = 0) -> Iterator[int]:
+    """A server that talks letter by letter and comes to no end for a while; gives its port.
+
+    Parameters
+    ----------
+    seconds:
+        Between two letters.
+    begins:
+        What it says at once.
+    answers:
+        So many good ones it gives in its first connection, the greeting among them.
+    """
     over = threading.Event()
+    good = iter(range(answers))
 
-    def greet(listener: socket.socket) -> None:
-        talker, _ = listener.accept()
-        with talker, suppress(OSError):
-            talker.sendall(b"220-")
-            while not over.wait(seconds):
-                talker.sendall(b"x")
+    class Stutterer(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError):
+                said = b"220 mail.test"
+                for _ in good:
+                    self.wfile.write(said + b"\r\n")
+                    asked = self.rfile.readline()
+                    said = b"354 and then" if asked.lower() == b"data\r\n" else b"250 OK"
+                self.wfile.write(begins)
+                # Who never hangs up on it is found out, and does not wait for ever.
+                end = monotonic() + _STUTTERS_FOR
+                while monotonic() < end and not over.wait(seconds):
+                    self.wfile.write(b"x")
 
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=greet, args=(listener,), daemon=True)
-        thread.start()
-        yield listener.getsockname()[1]
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Stutterer) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield int(server.server_address[1])
         over.set()
-        thread.join()
+        server.shutdown()

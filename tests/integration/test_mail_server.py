@@ -16,8 +16,10 @@ from sqlalchemy import select, update
 from backupmon.config import Settings
 from backupmon.extensions import db
 from backupmon.models import ServerCondition
+from backupmon.services.deadlines import Deadline
 from backupmon.services.delivery import deliver_alerts
-from backupmon.services.mail_server import MailServerError, mail_server
+from backupmon.services.mail_server import MailLostError, MailServerError, mail_server
+from backupmon.services.mails import compose_trial
 from tests.integration.conftest import World, at
 from tests.integration.doctoring import doctor, other_app
 from tests.integration.mailbox import Mailbox, free_port, running, stuttering
@@ -165,15 +167,51 @@ def test_a_slow_server_gets_what_fits_into_a_delivery_and_the_rest_with_the_next
     assert recipients(mailbox) == [OPS, *PEOPLE]
 
 
-def test_a_server_that_never_ends_its_answer_is_hung_up_on(world: World) -> None:
-    with stuttering(0.02) as port:
+@pytest.mark.parametrize("encrypted", [False, True])
+def test_a_server_that_never_ends_its_first_answer_is_hung_up_on(
+    world: World, *, encrypted: bool
+) -> None:
+    # The head of what a server says to begin encryption, which is to be long.
+    begins = b"\x16\x03\x03\x40\x00" if encrypted else b"220-"
+    with stuttering(0.02, begins) as port:
+        settings = with_mail(world.settings, port).model_copy(update={"mail_use_ssl": encrypted})
         began = monotonic()
         with (
-            pytest.raises(MailServerError, match="takes no mail"),
-            mail_server(with_mail(world.settings, port), timeout=5, longest=0.2),
+            pytest.raises(MailServerError, match=r"takes no mail: it came to no end within 0\.2"),
+            mail_server(settings, timeout=5, longest=0.2),
         ):
             pass
         assert monotonic() - began < 4
+
+
+@pytest.mark.parametrize(
+    ("answers", "error"),
+    [
+        pytest.param(4, MailServerError, id="when a mail is announced"),
+        pytest.param(6, MailServerError, id="before its text"),
+        pytest.param(7, MailLostError, id="after its text, when it may have taken it"),
+    ],
+)
+def test_a_server_that_was_hung_up_on_is_not_called_again(
+    world: World, answers: int, error: type[MailServerError]
+) -> None:
+    with stuttering(0.02, b"250-", answers) as port:
+        settings = with_mail(world.settings, port)
+        mail = compose_trial(settings, OPS)
+        began = monotonic()
+        with mail_server(settings, timeout=5, longest=0.5) as server:
+            with pytest.raises(MailServerError, match="came to no end") as first:
+                server.deliver(mail)
+            with pytest.raises(MailServerError, match="came to no end") as second:
+                server.deliver(mail)
+        assert monotonic() - began < 4
+    assert [found.type for found in (first, second)] == [error, MailServerError]
+
+
+def test_no_connection_is_begun_once_the_time_is_up() -> None:
+    deadline = Deadline(0)
+    with deadline, stuttering(0.02) as port, pytest.raises(TimeoutError):
+        deadline.connect("127.0.0.1", port, 5)
 
 
 @pytest.mark.usefixtures("job")

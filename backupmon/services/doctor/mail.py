@@ -15,7 +15,7 @@ from backupmon.services.doctor.checks import Check, bad, good, warning
 from backupmon.services.doctor.patient import Patient
 from backupmon.services.mail_server import MailServerError, mail_server, sender_of
 
-#: Seconds that the server may take for each answer: somebody sits and waits.
+#: Seconds that the server may take for each answer, thrice as many for all: somebody waits.
 _TIMEOUT = 10
 _SERVER, _RECIPIENTS = to_translate("mail server"), to_translate("recipients")
 _ALERTS = to_translate("alerts")
@@ -33,7 +33,7 @@ def mail_server_answers(patient: Patient) -> Iterator[Check]:
         return
     address = f"{settings.mail_server}:{settings.mail_port}"
     try:
-        with mail_server(settings, timeout=_TIMEOUT):
+        with mail_server(settings, timeout=_TIMEOUT, longest=3 * _TIMEOUT):
             told = phrase(
                 "%(address)s answers; mails are from %(sender)s",
                 address=address,
