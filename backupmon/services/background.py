@@ -33,7 +33,13 @@ from backupmon.services.context import Scan, Watch
 from backupmon.services.delivery import Delivery, deliver_alerts
 from backupmon.services.leases import drop_leases
 from backupmon.services.locking import ScanRunningError
-from backupmon.services.scanning import ScanOptions, ScanResult, open_scan, run_scan
+from backupmon.services.scanning import (
+    ScanOptions,
+    ScanResult,
+    open_scan,
+    run_scan,
+    tell_of_life,
+)
 from backupmon.services.siblings import BAD_NEWS_WAIT
 from backupmon.services.taking import Found, take_one
 from backupmon.services.verification import verify_taken
@@ -114,11 +120,11 @@ def scan_if_due(settings: Settings) -> ScanResult | None:
 
 def _scan(settings: Settings, as_of: datetime | None, agent: str | None) -> ScanResult:
     redis = queue_of(settings)
-    result = run_scan(
-        settings, ScanOptions(as_of, agent), hand_over=lambda ids: _give(redis, ids, as_of)
-    )
+    options = ScanOptions(as_of, agent)
+    result = run_scan(settings, options, hand_over=lambda ids: _give(redis, ids, as_of))
     _look_again(redis, result.look_again_at)
     _tell(redis, as_of)
+    tell_of_life(settings, options, result)
     return result
 
 

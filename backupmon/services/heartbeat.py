@@ -19,35 +19,44 @@ from backupmon.core.phrases import phrase
 from backupmon.core.text import one_line
 from backupmon.extensions import db
 from backupmon.services.conditions import SeenBy, begin_condition, end_condition
+from backupmon.services.deadlines import Deadline
 from backupmon.storage.faults import ServerFault
 
 log = structlog.get_logger()
 
 HEARTBEAT_FAILED: ConditionCode = "heartbeat.failed"
 _SUBJECT = "heartbeat"
-#: Seconds for each answer: a scan is over by now, but the next one waits for nobody.
+#: Seconds for each answer, and for the whole call: a scan is over by now, and all is told, but
+#: whoever did it may be wanted for the next one.
 TIMEOUT = 10
+LONGEST_CALL = 30
 
 
 class HeartbeatError(BackupmonError):
     """The other monitor was not reached, or did not want to hear."""
 
 
-def beat(settings: Settings) -> None:
-    """Call HEARTBEAT_URL, where it is set; trouble with it is a server condition, and no more."""
+def beat(settings: Settings, longest: float = LONGEST_CALL) -> None:
+    """Call HEARTBEAT_URL, where it is set; trouble with it is a server condition, and no more.
+
+    Parameters
+    ----------
+    longest:
+        Seconds for the whole call.
+    """
     if settings.heartbeat_url is None:
         return
     try:
-        _beat(settings, settings.heartbeat_url.get_secret_value())
+        _beat(settings, settings.heartbeat_url.get_secret_value(), longest)
     except SQLAlchemyError:
         # The scan was good all the same.
         db.session.rollback()
         log.exception("heartbeat.unnoted")
 
 
-def _beat(settings: Settings, url: str) -> None:
+def _beat(settings: Settings, url: str, longest: float) -> None:
     try:
-        _call(urlsplit(url), settings)
+        _call(urlsplit(url), settings, longest)
     except HeartbeatError as error:
         fault = ServerFault(HEARTBEAT_FAILED, _SUBJECT, error.message, error.hint)
         log.warning("heartbeat.failed", reason=error.message)
@@ -56,26 +65,26 @@ def _beat(settings: Settings, url: str) -> None:
     end_condition(settings, HEARTBEAT_FAILED, _SUBJECT)
 
 
-def _call(url: SplitResult, settings: Settings) -> None:
+def _call(url: SplitResult, settings: Settings, longest: float) -> None:
     """One GET, with nothing of the address in what is told but its host: the rest is secret."""
-    connection = _connection(url, settings)
-    try:
-        target = (url.path or "/") + (f"?{url.query}" if url.query else "")
-        connection.request("GET", target, headers={"User-Agent": "backupmon"})
-        status = connection.getresponse().status
-    except HeartbeatError:
-        raise
-    except (OSError, http.client.HTTPException, ValueError) as error:
-        raise HeartbeatError(
-            phrase(
-                "the heartbeat at %(host)s failed: %(error)s",
-                host=str(url.hostname),
-                error=one_line(str(error) or repr(error)),
-            ),
-            phrase("see whether it is up, and check BACKUPMON_HEARTBEAT_URL"),
-        ) from None
-    finally:
-        connection.close()
+    with Deadline(longest) as deadline:
+        try:
+            status = _status_of(url, _connection(url, settings, deadline))
+            if deadline.is_over:
+                # An answer that is cut short in its headers passes for a whole one.
+                raise TimeoutError("the connection was cut")
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            said = one_line(str(error) or repr(error))
+            if deadline.is_over:
+                said = f"it came to no end within {longest:g} seconds"
+            raise HeartbeatError(
+                phrase(
+                    "the heartbeat at %(host)s failed: %(error)s",
+                    host=str(url.hostname),
+                    error=said,
+                ),
+                phrase("see whether it is up, and check BACKUPMON_HEARTBEAT_URL"),
+            ) from None
     if 300 <= status < 400:
         raise HeartbeatError(
             phrase(
@@ -96,7 +105,18 @@ def _call(url: SplitResult, settings: Settings) -> None:
         )
 
 
-def _connection(url: SplitResult, settings: Settings) -> http.client.HTTPConnection:
+def _status_of(url: SplitResult, connection: http.client.HTTPConnection) -> int:
+    try:
+        target = (url.path or "/") + (f"?{url.query}" if url.query else "")
+        connection.request("GET", target, headers={"User-Agent": "backupmon"})
+        return connection.getresponse().status
+    finally:
+        connection.close()
+
+
+def _connection(
+    url: SplitResult, settings: Settings, deadline: Deadline
+) -> http.client.HTTPConnection:
     assert url.hostname is not None
     connection: Any
     if url.scheme == "https":
@@ -106,18 +126,21 @@ def _connection(url: SplitResult, settings: Settings) -> http.client.HTTPConnect
         )
     else:
         connection = http.client.HTTPConnection(url.hostname, url.port, timeout=TIMEOUT)
-    if not settings.allow_private_addresses:
-        # Where the name leads is looked at and connected to at once: a name that leads
-        # elsewhere a moment later is of no use.
-        connection._create_connection = _connect_to_public
+
+    def connect(address: tuple[str, int], timeout: float, _source: object) -> socket.socket:
+        host, port = address
+        if not settings.allow_private_addresses:
+            # Where the name leads is looked at and connected to at once: a name that leads
+            # elsewhere a moment later is of no use.
+            host = _public_address(host, port)
+        return deadline.connect(host, port, timeout)
+
+    connection._create_connection = connect
     found: http.client.HTTPConnection = connection
     return found
 
 
-def _connect_to_public(
-    address: tuple[str, int], timeout: float, _source: object = None
-) -> socket.socket:
-    host, port = address
+def _public_address(host: str, port: int) -> str:
     places = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     public = [place for place in places if is_public(str(place[4][0]))]
     if not public:
@@ -125,4 +148,4 @@ def _connect_to_public(
             phrase("the heartbeat at %(host)s is on a private network", host=host),
             phrase("set BACKUPMON_ALLOW_PRIVATE_ADDRESSES=true if that is meant"),
         )
-    return socket.create_connection((str(public[0][4][0]), port), timeout)
+    return str(public[0][4][0])

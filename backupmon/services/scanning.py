@@ -97,15 +97,15 @@ def run_scan(
     watch: Watch | None = None,
     hand_over: HandOver | None = None,
 ) -> ScanResult:
-    """Do one scan in this process, and send what it gives to tell.
+    """Do one scan in this process, and send what it gives to tell, to the other monitor last.
 
     Parameters
     ----------
     watch:
         Who looks on while files are read, and may end it.
     hand_over:
-        Verifies what waits, elsewhere, where what there is to tell is sent as well; None does
-        it all here.
+        Verifies what waits, elsewhere, where what there is to tell is sent as well; the caller
+        then has `tell_of_life` to do. None does it all here.
 
     Raises
     ------
@@ -113,12 +113,21 @@ def run_scan(
         When another scan is running.
     """
     result = _scan(settings, options, watch, hand_over)
+    if hand_over is None:
+        # Without the lock: a mail server that takes its time holds up no scan.
+        if not options.dry_run:
+            deliver_alerts(settings, result.moment)
+        tell_of_life(settings, options, result)
+    return result
+
+
+def tell_of_life(settings: Settings, options: ScanOptions, result: ScanResult) -> None:
+    """Tell the other monitor of a good scan of all agents, once nothing else is left to do.
+
+    A monitor that takes its time then holds up no alert.
+    """
     if _is_good(result) and options == ScanOptions(workers=options.workers):
         beat(settings)
-    if hand_over is None and not options.dry_run:
-        # Without the lock: a mail server that takes its time holds up no scan.
-        deliver_alerts(settings, result.moment)
-    return result
 
 
 def _is_good(result: ScanResult) -> bool:
