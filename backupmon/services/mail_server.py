@@ -14,6 +14,7 @@ import ssl
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.errors import MessageError
 from typing import Any
 
 from flask_mail import BadHeaderError, Connection, Mail, Message, sanitize_address
@@ -36,6 +37,8 @@ _LONGEST_ERROR = 500
 _GONE = (421, -1)
 #: "Message size exceeds fixed maximum": a fault of the mail, though its sender is refused.
 _TOO_LARGE = 552
+#: What is raised where a mail, or an address, cannot be written down.
+_UNWRITTEN = (BadHeaderError, MessageError, ValueError)
 
 
 class MailServerError(BackupmonError):
@@ -47,6 +50,10 @@ class MailServerError(BackupmonError):
 
 class MailRefusedError(BackupmonError):
     """The server took no part of this mail; others may fare better."""
+
+
+class MailTextRefusedError(MailRefusedError):
+    """It is what the mail says that is refused, or that cannot be written."""
 
 
 class MailLostError(MailServerError):
@@ -158,6 +165,7 @@ class _Connection(Connection):
         Raises
         ------
         MailRefusedError
+            Of which `MailTextRefusedError` is one.
         MailLostError
         MailServerError
         """
@@ -185,7 +193,7 @@ class _Connection(Connection):
             self.host.in_doubt = False
         try:
             self.send(message)
-        except (smtplib.SMTPException, OSError, BadHeaderError, UnicodeError) as error:
+        except (smtplib.SMTPException, OSError, *_UNWRITTEN) as error:
             if self.host is not None and self.host.in_doubt:
                 raise MailLostError(*self.told_of(error)) from error
             if _is_gone(error):
@@ -220,8 +228,7 @@ def _is_of_the_mail(error: Exception) -> bool:
         smtplib.SMTPRecipientsRefused,
         smtplib.SMTPDataError,
         smtplib.SMTPNotSupportedError,
-        BadHeaderError,
-        UnicodeError,
+        *_UNWRITTEN,
     )
     return isinstance(error, of_mails)
 

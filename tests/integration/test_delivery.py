@@ -307,6 +307,30 @@ def test_what_an_agent_says_twice_is_told_once(world: World, mailbox: Mailbox) -
     assert text_of(mail).count("rsync: gone") == 1
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "=?utf-8?q?=0ABcc:_x=40evil.org?=",
+        "=?utf-8?q?=0AContent-Type:_text/html=0A=0A<h1>Pay_here</h1>?=",
+        "=?utf-8?q?all=20is=20well?=",
+        "a=?utf-8?b?CkJjYzogeEB5Cg==?= b",
+        "é" * 120,
+    ],
+)
+def test_a_name_is_told_letter_for_letter_and_adds_nothing_to_a_mail(
+    world: World, mailbox: Mailbox, name: str
+) -> None:
+    world.job("shop")
+    world.scan(at(12, 31))
+    world.job(name, agent="bank")
+    world.scan(at(12, 32))
+    usual, mail = mailbox.take()
+    assert mail["Subject"] == f"1 problem: bank: {name} MISSING since 12:30"
+    assert mail.keys() == usual.keys()
+    assert mail.get_content_type() == "multipart/alternative"
+    assert text_of(mail).startswith("1 problem\r\n")
+
+
 def test_mails_are_in_the_language_of_the_setting(world: World, mailbox: Mailbox) -> None:
     world.job()
     french = World(world.app, world.settings.model_copy(update={"language": "fr"}))

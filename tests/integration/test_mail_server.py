@@ -18,7 +18,13 @@ from backupmon.extensions import db
 from backupmon.models import ServerCondition
 from backupmon.services.deadlines import Deadline
 from backupmon.services.delivery import deliver_alerts
-from backupmon.services.mail_server import MailLostError, MailServerError, mail_server
+from backupmon.services.mail_parts import Mail
+from backupmon.services.mail_server import (
+    MailLostError,
+    MailServerError,
+    MailTextRefusedError,
+    mail_server,
+)
 from backupmon.services.mails import compose_trial
 from tests.integration.conftest import World, at
 from tests.integration.doctoring import doctor, other_app
@@ -165,6 +171,17 @@ def test_a_slow_server_gets_what_fits_into_a_delivery_and_the_rest_with_the_next
     rest = deliver_alerts(world.settings, at(12, 33))
     assert result.sent + rest.sent == 5
     assert recipients(mailbox) == [OPS, *PEOPLE]
+
+
+def test_a_mail_that_cannot_be_written_is_refused_and_the_next_is_sent(
+    world: World, mailbox: Mailbox
+) -> None:
+    good, bad = (Mail(subject=word, sender=OPS, recipients=[OPS]) for word in ("a", "\ud800"))
+    with world.app.app_context(), mail_server(world.settings) as server:
+        with pytest.raises(MailTextRefusedError, match="it cannot be written"):
+            server.deliver(bad)
+        server.deliver(good)
+    assert mailbox.subjects() == ["a"]
 
 
 @pytest.mark.parametrize("encrypted", [False, True])
