@@ -34,7 +34,8 @@ from backupmon.services.demo import DAYS, DemoSummary, NotEmptyError, make_demo
 def demo_command(if_empty: bool, days: int) -> None:
     """Fill an empty server with made-up sites, real dumps, a history and trouble.
 
-    Refuses where the database or one of the folders holds anything.
+    Refuses where the database or one of the folders holds anything. Mails nothing; where a mail
+    server is set, none of the jobs names anybody to be told of it.
     """
     configuration = settings()
     if "BACKUPMON_LOG_LEVEL" not in os.environ:

@@ -96,6 +96,7 @@ def run_scan(
     *,
     watch: Watch | None = None,
     hand_over: HandOver | None = None,
+    deliver: bool = True,
 ) -> ScanResult:
     """Do one scan in this process, and send what it gives to tell, to the other monitor last.
 
@@ -106,6 +107,8 @@ def run_scan(
     hand_over:
         Verifies what waits, elsewhere, where what there is to tell is sent as well; the caller
         then has `tell_of_life` to do. None does it all here.
+    deliver:
+        False where what there is to tell is left in the outbox.
 
     Raises
     ------
@@ -115,7 +118,7 @@ def run_scan(
     result = _scan(settings, options, watch, hand_over)
     if hand_over is None:
         # Without the lock: a mail server that takes its time holds up no scan.
-        if not options.dry_run:
+        if deliver and not options.dry_run:
             deliver_alerts(settings, result.moment)
         tell_of_life(settings, options, result)
     return result

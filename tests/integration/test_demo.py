@@ -8,7 +8,7 @@ import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -22,7 +22,8 @@ from backupmon.cli.demo import demo_command
 from backupmon.config import Settings, load_settings
 from backupmon.core.statuses import Status
 from backupmon.extensions import db
-from backupmon.models import BackupEntry, Discovery, ExpectedBackupJob
+from backupmon.models import Alert, BackupEntry, Discovery, ExpectedBackupJob
+from backupmon.services.delivery import deliver_alerts
 from backupmon.services.demo import NotEmptyError, make_demo
 from backupmon.services.demo.delivery import Agent
 from backupmon.services.demo.nights import runs_in, schedule_of
@@ -34,6 +35,8 @@ from backupmon.services.scanning import ScanResult
 from backupmon.storage.faults import ServerFault
 from backupmon.storage.roots import MARKER
 from tests.integration.conftest import World
+from tests.integration.mailbox import Mailbox, free_port, running
+from tests.integration.test_delivery import OPS, with_mail
 
 #: Three nights after the clocks of Europe went back.
 NOW = datetime(2025, 10, 29, 9, 0, tzinfo=UTC)
@@ -230,6 +233,40 @@ def test_a_server_that_scanned_nothing_is_still_empty(settings_on_each: Settings
         assert make_demo(settings, NOW, days=1, scale=0.02).jobs == 60
         db.session.remove()
         db.engine.dispose()
+
+
+@pytest.mark.parametrize("ended", ["well", "badly"])
+def test_nothing_of_its_past_is_mailed_to_anybody_and_nothing_ever_to_made_up_people(
+    app: Flask, settings: Settings, ended: str
+) -> None:
+    def on_step(done: int, of: int) -> None:
+        if ended == "badly" and (done, of) == (1, 3):
+            raise RuntimeError("somebody stops it")
+
+    with running(Mailbox(free_port())) as box:
+        world = World(app, with_mail(settings, box.port))
+        with nullcontext() if ended == "well" else pytest.raises(RuntimeError, match="stops it"):
+            make_demo(world.settings, NOW, days=2, scale=0.02, on_step=on_step)
+        past = db.session.scalars(select(Alert)).all()
+        assert {(alert.state, alert.note) for alert in past} == {("withdrawn", "the demo")}
+        assert {alert.kind for alert in past} >= {"problem"}
+        deliver_alerts(world.settings, NOW)
+        assert box.arrived == []
+        world.scan(NOW)
+        assert {address for address, _ in box.arrived} == {OPS}
+        assert len(box.arrived) == 1
+
+
+def test_where_no_mail_server_is_set_its_jobs_name_people_whom_no_mail_can_reach(
+    judged: Judged,
+) -> None:
+    people = {job.notification_recipients for job in db.session.scalars(select(ExpectedBackupJob))}
+    assert len(people) == 6
+    assert all(str(person).endswith(".example") for person in people)
+    waiting = db.session.scalars(select(Alert.recipient).where(Alert.state == "waiting")).all()
+    # There is something to see on the page of alerts.
+    assert len(set(waiting)) >= 5
+    assert judged.world.settings.mail_server is None
 
 
 def test_it_delivers_nothing_to_a_root_that_is_not_mounted(app: Flask, settings: Settings) -> None:

@@ -11,8 +11,16 @@ from sqlalchemy import func, select, update
 
 from backupmon.config import Settings
 from backupmon.core.job_spec import JobDefaults
+from backupmon.core.words import to_translate
 from backupmon.extensions import begin_write, db
-from backupmon.models import BackupEntry, ExpectedBackupJob, ScanRun, StoredBackup
+from backupmon.models import (
+    Alert,
+    AlertState,
+    BackupEntry,
+    ExpectedBackupJob,
+    ScanRun,
+    StoredBackup,
+)
 from backupmon.services.demo.delivery import Agent
 from backupmon.services.demo.emptiness import refuse_unless_empty
 from backupmon.services.demo.nights import (
@@ -75,7 +83,7 @@ def make_demo(
 
     Every night of the history is delivered as agents do it and judged by a scan as of its
     morning. The last one lies in the deposit area, with one of every kind of trouble in it. But
-    for the dates all is the same every time.
+    for the dates all is the same every time. Nobody is told of that past, neither now nor later.
 
     Parameters
     ----------
@@ -98,7 +106,26 @@ def make_demo(
     """
     refuse_unless_empty(settings)
     _prepare_roots(settings, now)
-    _add_jobs([(s, d) for s in SITES for d in s.databases], now, now - (days + 1) * NIGHT)
+    first = [(s, d) for s in SITES for d in s.databases]
+    _add_jobs(settings, first, now, now - (days + 1) * NIGHT)
+    try:
+        _live_through(settings, now, days, scale, workers, on_step)
+    finally:
+        _take_back_news()
+    _add_jobs(settings, [NEWCOMER], now, now)
+    _backdate()
+    return _summary(days)
+
+
+def _live_through(
+    settings: Settings,
+    now: datetime,
+    days: int,
+    scale: float,
+    workers: int,
+    on_step: OnStep | None,
+) -> None:
+    """Every night is delivered, and all but the last are judged."""
     agents = [Agent(site, settings.deposit_root, scale) for site in SITES]
     for night in range(days, -1, -1):
         if on_step:
@@ -108,9 +135,15 @@ def make_demo(
         _deliver(agents, night, now)
         if night:
             _judge(settings, ScanOptions(as_of=now - night * NIGHT, workers=workers))
-    _add_jobs([NEWCOMER], now, now)
-    _backdate()
-    return _summary(days)
+
+
+def _take_back_news() -> None:
+    """What the past gave to tell of jobs is never sent; trouble of the server is real."""
+    begin_write()
+    waiting = (Alert.state == AlertState.WAITING.value) & Alert.job_id.is_not(None)
+    values = {"state": AlertState.WITHDRAWN.value, "note": to_translate("the demo")}
+    db.session.execute(update(Alert).where(waiting).values(values))
+    db.session.commit()
 
 
 def _prepare_roots(settings: Settings, now: datetime) -> None:
@@ -132,14 +165,22 @@ def _deliver(agents: Sequence[Agent], night: int, now: datetime) -> None:
 
 def _judge(settings: Settings, options: ScanOptions) -> None:
     """One scan that waits for nothing; what keeps it from judging ends the making."""
-    result = run_scan(settings.model_copy(update={"settle_seconds": 0}), options)
+    settled = settings.model_copy(update={"settle_seconds": 0})
+    result = run_scan(settled, options, deliver=False)
     for condition in result.conditions:
         told: dict[str, Any] = condition
         raise ServerFault(**told)
 
 
-def _add_jobs(wanted: Sequence[tuple[Site, Database]], now: datetime, created: datetime) -> None:
-    rows = [JobRow("", _job_values(site, database, now)) for site, database in wanted]
+def _add_jobs(
+    settings: Settings,
+    wanted: Sequence[tuple[Site, Database]],
+    now: datetime,
+    created: datetime,
+) -> None:
+    # Made-up people are there to be looked at: what is mailed to them would bounce.
+    values = {} if settings.mail_server is None else {"notification_recipients": None}
+    rows = [JobRow("", _job_values(site, database, now) | values) for site, database in wanted]
     put_jobs(rows, JobDefaults(), created, _ACTOR, update=False)
 
 
