@@ -58,7 +58,7 @@ class Moment(click.ParamType[datetime]):
 
 
 @click.command("scan")
-@click.option("--as-of", type=Moment(), help="Judge as if it were that moment.")
+@click.option("--as-of", type=Moment(), help="Judge, and tell people, as if it were that moment.")
 @click.option("--agent", metavar="ID", help="Look at this agent only.")
 @click.option(
     "--workers",

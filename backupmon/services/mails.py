@@ -127,15 +127,21 @@ def _named(said: Sequence[Paragraph]) -> str:
     """Whom it concerns, by agent, as far as a line goes."""
     parts: list[str] = []
     for agent, group in groupby(said, key=lambda one: one.agent):
-        told = ", ".join(_in_short(one) for one in group)
+        alike: dict[object, list[Paragraph]] = {}
+        for one in group:
+            key = (one.kind, one.status, one.since_short) if one.databases else id(one)
+            alike.setdefault(key, []).append(one)
+        told = ", ".join(_in_short(several) for several in alike.values())
         parts.append(agent + colon() + told if agent else told)
     return "; ".join(parts)
 
 
-def _in_short(one: Paragraph) -> str:
+def _in_short(alike: Sequence[Paragraph]) -> str:
+    """Paragraphs that differ in their causes alone, or the one of the server."""
+    one = alike[0]
     if not one.databases:
         return one_line(one.status, _SERVER_WORDS)
-    names = [database.name for database in one.databases]
+    names = [database.name for several in alike for database in several.databases]
     more = len(names) - _MOST_NAMED
     if more > 0:
         names[_MOST_NAMED:] = [ngettext("%(num)d more", "%(num)d more", more)]
@@ -144,7 +150,10 @@ def _in_short(one: Paragraph) -> str:
 
 
 def _answered(alerts: Sequence[Alert]) -> list[str]:
-    """The messages that good news and reminders answer, the newest first."""
+    """The messages that good news and reminders answer, the newest first.
+
+    Those of this trouble only: what was over before is another thread.
+    """
     answering = {
         kind.value
         for kind in (
@@ -170,6 +179,8 @@ def _answered(alerts: Sequence[Alert]) -> list[str]:
             AlertMessage.state.in_((MessageState.SENT.value, MessageState.HANDED_OVER.value)),
             AlertMessage.id != (mine[0].message_id or 0),
             AlertMessage.destination == MAIL,
+            Alert.answered_at.is_(None)
+            | (Alert.answered_at >= min(alert.raised_at for alert in mine)),
         )
         .group_by(AlertMessage.id, AlertMessage.header_id)
         .order_by(AlertMessage.id.desc())

@@ -297,6 +297,32 @@ def test_a_mail_tells_what_happened_and_what_to_do(world: World, mailbox: Mailbo
     assert mail["Auto-Submitted"] == "auto-generated"
 
 
+def test_a_recovery_answers_its_own_trouble_and_none_before(world: World, mailbox: Mailbox) -> None:
+    world.job()
+    ids = []
+    for day in (0, 2):
+        world.scan(at(12, 31, days=day))
+        ids += [mail["Message-ID"] for mail in mailbox.take()]
+        world.site().deliver(at(12, days=day + 1), shop=f"day {day}")
+        world.scan(at(12, 5, days=day + 1))
+        (mail,) = mailbox.take()
+        assert (mail["In-Reply-To"], mail["References"]) == (ids[-1], ids[-1])
+
+
+def test_the_subject_names_databases_of_the_same_fate_at_once(
+    world: World, mailbox: Mailbox
+) -> None:
+    for name in ("shop", "crm"):
+        world.job(name)
+    sections = {
+        "shop": section(b"x", "shop.gz", TRANSFER__status=False),
+        "crm": section(b"x", "crm.gz", BACKUP__status=False),
+    }
+    world.site().report(at(11, 50), sections)
+    world.scan(at(12, 31))
+    assert mailbox.subjects() == ["2 problems: acme: shop, crm FAILED since 11:50"]
+
+
 def test_what_an_agent_says_twice_is_told_once(world: World, mailbox: Mailbox) -> None:
     said = {"TRANSFER__status": False, "TRANSFER__error_message": "rsync: gone"}
     failed = section(b"x", "shop.sql.gz", logs_summary="rsync: gone", **said)
