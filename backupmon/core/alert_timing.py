@@ -20,6 +20,9 @@ GATHER_FOR = timedelta(hours=1)
 FIRST_RETRY = timedelta(minutes=5)
 LAST_RETRY = timedelta(hours=1)
 _MOST_DOUBLINGS = 10
+#: So often one message is handed over without an answer. A server that takes it each time and
+#: hangs up has sent as many copies; one that took none of them will take no sixth either.
+MOST_IN_DOUBT = 5
 
 _REMIND_AFTER = {Reminders.DAILY: timedelta(days=1), Reminders.WEEKLY: timedelta(days=7)}
 
@@ -36,6 +39,11 @@ def retry_in_outage(attempts: int, scan_interval: timedelta) -> timedelta:
     Half the interval, since scans are not on the second.
     """
     return min(retry_after(attempts), scan_interval / 2)
+
+
+def may_hand_over_again(doubts: int) -> bool:
+    """Whether a message of which that many tries are in doubt is sent once more."""
+    return doubts < MOST_IN_DOUBT
 
 
 def may_try(next_try_at: datetime | None, now: datetime) -> bool:

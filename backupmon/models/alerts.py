@@ -132,8 +132,11 @@ class AlertMessage(Model):
     #: By the clock, not by the scan's: what its Date header says.
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     attempts: Mapped[int] = mapped_column(default=0)
+    #: Of those: after how many nobody knows whether it was taken.
+    doubts: Mapped[int] = mapped_column(default=0)
     last_tried_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     next_try_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: Of one that is sent: why it may not have arrived.
     last_error: Mapped[str] = mapped_column(Text, default="")
     #: By the scan's clock, which gathering goes by.
     sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -224,7 +224,10 @@ def mail_standing(settings: Settings) -> MailStanding:
     query = select(ServerCondition).where(ServerCondition.code == MAIL_DOWN)
     last = db.session.scalar(query.order_by(ServerCondition.id.desc()).limit(1))
     sent = select(func.max(AlertMessage.last_tried_at)).where(
-        AlertMessage.state == MessageState.SENT.value, AlertMessage.destination == MAIL
+        AlertMessage.state == MessageState.SENT.value,
+        AlertMessage.destination == MAIL,
+        # Else nobody knows whether the server took it.
+        AlertMessage.last_error == "",
     )
     server = f"{settings.mail_server}:{settings.mail_port}" if settings.mail_server else ""
     return MailStanding(

@@ -28,6 +28,7 @@ from backupmon.models import (
     AlertMessage,
     AlertState,
     ExpectedBackupJob,
+    MessageState,
 )
 from backupmon.services.channel_delivery import deliver_to_channels
 from backupmon.services.conditions import (
@@ -204,7 +205,9 @@ def _send(
         give_back(message, now, error.message)
         result.refused += 1
     except MailLostError as error:
-        keep(message, now, error.message, _interval(settings))
+        if not keep(message, now, error.message, str(mail.subject)):
+            told = {"message": message.id, "recipient": message.recipient}
+            log.warning("alert.in_doubt", reason=error.message, **told)
         raise
     except MailServerError as error:
         give_back(message, now, error.message, _interval(settings))
@@ -234,7 +237,9 @@ def _next_try_in_outage(now: datetime) -> datetime | None:
     """When a server that takes no mail is tried next: new messages do not hurry that."""
     if open_condition(MAIL_DOWN, _SUBJECT) is None:
         return None
-    times = db.session.scalars(select(AlertMessage.next_try_at).where(_BY_MAIL.unsent))
+    # What may have arrived waits for longer, for its own sake.
+    waiting = _BY_MAIL.unsent & (AlertMessage.state == MessageState.OPEN.value)
+    times = db.session.scalars(select(AlertMessage.next_try_at).where(waiting))
     return min((moment for moment in times if moment and not may_try(moment, now)), default=None)
 
 

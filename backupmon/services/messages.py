@@ -1,8 +1,10 @@
 """Messages: what one is to say, and what becomes of it, whichever way it goes.
 
 A message is leased, marked as handed over, sent, and marked as sent: a process that dies between
-the last two sends it once more, with the same id. Tries are spaced by the scan's clock, leases go
-by the database's.
+the last two sends it once more, with the same id. So is one of which nobody knows whether it was
+taken; after a few such tries it counts as sent, and says that it may not have arrived.
+
+Tries are spaced by the scan's clock, leases go by the database's.
 """
 
 from __future__ import annotations
@@ -21,10 +23,12 @@ from backupmon.core.alert_policy import AlertKind, side_of
 from backupmon.core.alert_timing import (
     GATHER_FOR,
     is_held,
+    may_hand_over_again,
     may_try,
     retry_after,
     retry_in_outage,
 )
+from backupmon.core.words import to_translate
 from backupmon.extensions import begin_write, db
 from backupmon.models import Alert, AlertMessage, AlertState, MessageState
 from backupmon.services.lasting import is_held_by_a_pause
@@ -42,6 +46,7 @@ _WAITS = (0.5, 2, 5)
 #: Under this lock messages are begun and leased. Any number but those of other locks will do.
 ALONE = 0x6D657373
 _WAITING = Alert.state == AlertState.WAITING.value
+_IN_DOUBT = to_translate("it may not have arrived")
 #: The states of messages that are still to be sent.
 UNSENT = (MessageState.OPEN.value, MessageState.HANDED_OVER.value)
 
@@ -192,12 +197,7 @@ def mark_sent(message: AlertMessage, now: datetime, subject: str) -> None:
 
 def _note_sent(number: int, attempts: int, now: datetime, subject: str) -> None:
     begin_write()
-    mine = Alert.message_id == number
-    lock_alerts(mine)
-    _run(update(Alert).where(mine).values(sent_at=now))
-    _run(update(Alert).where(mine, _WAITING).values(state=AlertState.SENT.value))
-    values = {"state": MessageState.SENT.value, "sent_at": now, "subject": subject}
-    _free(number, attempts=attempts, next_try_at=None, last_error="", **values)
+    _end(number, attempts, now, subject, {})
     db.session.commit()
 
 
@@ -227,11 +227,24 @@ def give_back(
     db.session.commit()
 
 
-def keep(message: AlertMessage, now: datetime, error: str, interval: timedelta) -> None:
-    """It may have been taken: it will be sent again just as it is. Commits."""
+def keep(message: AlertMessage, now: datetime, error: str, subject: str) -> bool:
+    """It may have been taken: it will be sent again just as it is, a few times. Commits.
+
+    Gives whether it will; else it counts as sent from now on.
+    """
     begin_write()
-    _try_again(message, now, error, interval, state=MessageState.HANDED_OVER.value)
+    doubts = message.doubts + 1
+    again = may_hand_over_again(doubts)
+    if again:
+        wait = retry_after(doubts)
+        values = {"state": MessageState.HANDED_OVER.value, "next_try_at": now + wait}
+        _free(message.id, attempts=message.attempts + 1, doubts=doubts, last_error=error, **values)
+    else:
+        attempts = message.attempts + 1
+        said = {"note": _IN_DOUBT}
+        _end(message.id, attempts, now, subject, said, doubts=doubts, last_error=error)
     db.session.commit()
+    return again
 
 
 def put_off(way: Way, now: datetime, error: str, interval: timedelta) -> None:
@@ -246,9 +259,10 @@ def put_off(way: Way, now: datetime, error: str, interval: timedelta) -> None:
 
 
 def hurry(way: Way) -> None:
-    """All that waits for its next try is due at once. Commits."""
+    """All that waits for its next try is due at once, but for what may have arrived. Commits."""
     begin_write(alone=ALONE)
-    _run(update(AlertMessage).where(way.unsent).values(next_try_at=None))
+    waiting = way.unsent & (AlertMessage.state == MessageState.OPEN.value)
+    _run(update(AlertMessage).where(waiting).values(next_try_at=None))
     db.session.commit()
 
 
@@ -309,6 +323,18 @@ def _fill(message: AlertMessage, ready: ColumnElement[bool]) -> bool:
     ids = list(db.session.scalars(query))
     _run(update(Alert).where(Alert.id.in_(ids)).values(message_id=message.id))
     return bool(ids)
+
+
+def _end(
+    number: int, attempts: int, now: datetime, subject: str, said: dict[str, str], **values: Any
+) -> None:
+    """Let it, and the alerts that it said, count as sent, in the transaction under way."""
+    mine = Alert.message_id == number
+    lock_alerts(mine)
+    _run(update(Alert).where(mine).values(sent_at=now))
+    _run(update(Alert).where(mine, _WAITING).values(state=AlertState.SENT.value, **said))
+    values = {"last_error": "", "subject": subject, "sent_at": now, "next_try_at": None, **values}
+    _free(number, attempts=attempts, state=MessageState.SENT.value, **values)
 
 
 def _try_again(

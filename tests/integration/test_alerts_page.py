@@ -227,6 +227,24 @@ def test_a_mail_on_trial_is_sent_or_told_beside_its_field(
     assert mailbox.take() == []
 
 
+def test_what_was_never_answered_for_is_said_to_be_in_doubt(
+    world: World, mailbox: Mailbox, operator: Browser
+) -> None:
+    world.job()
+    for hour in range(12, 17):
+        mailbox.hangs_up = True
+        world.scan(at(hour, 31))
+    assert len(mailbox.take()) == 5
+    (message,) = messages()
+    path = f"/alerts/messages/{message.id}"
+    assert "(it may not have arrived)" in page(operator)
+    assert "It may not have arrived: the server never said whether" in page(operator, path)
+    assert message.last_error in page(operator, path)
+    operator.send("/account/wishes", language="fr", timezone="UTC")
+    assert "(elle n’est peut-être pas arrivée)" in page(operator)
+    assert "Il n’est peut-être pas arrivé : le serveur" in page(operator, path)
+
+
 def test_no_page_tells_what_a_server_repeats_of_the_password(
     world: World, client_as: ClientAs
 ) -> None:

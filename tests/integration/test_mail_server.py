@@ -16,6 +16,7 @@ from sqlalchemy import select, update
 from backupmon.config import Settings
 from backupmon.extensions import db
 from backupmon.models import ServerCondition
+from backupmon.services.alert_list import mail_standing
 from backupmon.services.deadlines import Deadline
 from backupmon.services.delivery import deliver_alerts
 from backupmon.services.mail_parts import Mail
@@ -131,6 +132,64 @@ def test_one_mail_that_it_dies_of_holds_up_no_other(world: World, mailbox: Mailb
     # What it might have taken is the very same mail once more, and comes after all others.
     world.scan(at(12, 31, days=1))
     assert [str(mail["Message-ID"]) == first for mail in mailbox.take()] == [False] * 5 + [True]
+
+
+def arrivals(world: World, mailbox: Mailbox, hours: int) -> list[int]:
+    """The minutes when a mail comes in, where somebody delivers every five and gets no answer."""
+    found: list[int] = []
+    for minutes in range(0, hours * 60, 5):
+        mailbox.hangs_up = True
+        deliver_alerts(world.settings, at(12, 31) + timedelta(minutes=minutes))
+        found += [minutes] * len(mailbox.arrived)
+        mailbox.take()
+        # As by the clock, which the server's standing goes by.
+        long_ago = datetime.now(UTC) - timedelta(minutes=6)
+        db.session.execute(update(ServerCondition).values(last_seen_at=long_ago))
+        db.session.commit()
+    return found
+
+
+def test_a_mail_that_is_never_answered_for_is_sent_five_times_and_further_and_further_apart(
+    world: World, mailbox: Mailbox, capfd: pytest.CaptureFixture[str]
+) -> None:
+    world.job()
+    world.with_settings(mail_server=None).scan(at(12, 31))
+    assert arrivals(world, mailbox, 9) == [0, 5, 15, 35, 75]
+    (message,) = messages()
+    assert (message.state, message.attempts, message.doubts) == ("sent", 5, 5)
+    assert "takes no mail" in message.last_error
+    assert message.subject == "1 problem: acme: shop MISSING since 12:30"
+    assert states() == ["sent"]
+    assert capfd.readouterr().err.count("event=alert.in_doubt") == 1
+    told = world.app.test_cli_runner().invoke(args=["alerts", "list"]).output
+    assert "sent (it may not have arrived)" in told
+    # A server that nothing waits for, and that answers, is well.
+    assert world.conditions() == {}
+    assert mail_standing(world.settings).last_sent_at is None
+
+
+def test_tries_before_a_mail_was_in_doubt_do_not_count(world: World, mailbox: Mailbox) -> None:
+    world.job()
+    dead = world.with_settings(mail_port=free_port())
+    for hour in range(12):
+        dead.scan(at(hour, 31, days=1))
+    mailbox.hangs_up = True
+    world.scan(at(12, 20, days=1))
+    assert [(m.state, m.doubts) for m in messages()] == [("handed_over", 1)]
+    world.scan(at(12, 25, days=1))
+    assert states() == ["sent"]
+    assert [mail["Message-ID"] for mail in mailbox.take()] == [messages()[0].header_id] * 2
+
+
+def test_what_may_have_arrived_holds_up_no_news(world: World, mailbox: Mailbox) -> None:
+    world.job()
+    mailbox.hangs_up = True
+    world.scan(at(12, 31))
+    assert world.conditions() == {"mail.down": "mail"}
+    world.job("late", agent="bolt", schedule="1 12 * * *")
+    world.scan(at(12, 32))
+    assert recipients(mailbox) == [OPS, OPS]
+    assert sorted(states()) == ["sent", "waiting"]
 
 
 def test_an_answer_that_cannot_be_read_leaves_a_mail_in_doubt(

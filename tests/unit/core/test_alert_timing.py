@@ -9,6 +9,7 @@ import pytest
 from backupmon.core.alert_policy import Reminders
 from backupmon.core.alert_timing import (
     is_held,
+    may_hand_over_again,
     may_try,
     reminder_due,
     retry_after,
@@ -26,6 +27,10 @@ def minutes(count: float) -> timedelta:
 )
 def test_waits_double_up_to_an_hour(attempts: int, wait: int) -> None:
     assert retry_after(attempts) == minutes(wait)
+
+
+def test_what_may_have_arrived_is_handed_over_five_times_at_most() -> None:
+    assert [may_hand_over_again(doubts) for doubts in range(7)] == [True] * 5 + [False] * 2
 
 
 @pytest.mark.parametrize(
