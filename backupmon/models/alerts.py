@@ -127,6 +127,10 @@ class AlertMessage(Model):
     recipient_key: Mapped[str] = mapped_column(String(255))
     destination: Mapped[str] = mapped_column(String(32), default=MAIL)
     is_digest: Mapped[bool] = mapped_column(default=False)
+    #: Whose it is alone, as alerts are gathered; None is for all that waits for its recipient.
+    agent_key: Mapped[str | None] = mapped_column(String(255))
+    #: When its text was refused: from then on it leaves out what its agent said.
+    words_refused_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     state: Mapped[str] = mapped_column(String(16), default=MessageState.OPEN.value)
     subject: Mapped[str] = mapped_column(Text, default="")
     #: By the clock, not by the scan's: what its Date header says.
@@ -155,6 +159,11 @@ class AlertMessage(Model):
         ),
         Index("ix_alert_messages_recipient_sent", "recipient_key", "sent_at"),
     )
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it leaves out what its agent said."""
+        return self.words_refused_at is not None
 
 
 class AlertRecipient(Model):

@@ -136,6 +136,7 @@ def _conditions(wanted: Wanted) -> Iterable[ColumnElement[bool]]:
             AlertMessage.recipient_key == Alert.recipient_key,
             AlertMessage.destination == Alert.destination,
             AlertMessage.is_digest == _IS_DIGEST,
+            AlertMessage.agent_key.is_(None) | (AlertMessage.agent_key == Alert.agent_key),
             AlertMessage.state.in_(UNSENT),
             AlertMessage.attempts > 0,
         )

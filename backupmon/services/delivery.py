@@ -45,6 +45,7 @@ from backupmon.services.mail_server import (
     MailLostError,
     MailRefusedError,
     MailServerError,
+    MailTextRefusedError,
     mail_server,
 )
 from backupmon.services.mails import compose
@@ -61,6 +62,7 @@ from backupmon.services.messages import (
     open_messages,
     put_off,
     take,
+    take_apart,
 )
 from backupmon.services.siblings import ready
 from backupmon.storage.failpoints import failpoint
@@ -202,7 +204,10 @@ def _send(
     except MailRefusedError as error:
         log.warning("alert.refused", recipient=message.recipient, reason=error.message)
         _note_up(settings)
-        give_back(message, now, error.message)
+        if isinstance(error, MailTextRefusedError):
+            take_apart(settings, _BY_MAIL, message, now, error.message)
+        else:
+            give_back(message, now, error.message)
         result.refused += 1
     except MailLostError as error:
         if not keep(message, now, error.message, str(mail.subject)):
@@ -268,7 +273,7 @@ def _written(settings: Settings, message: AlertMessage, now: datetime) -> Messag
     except Exception as error:
         db.session.rollback()
         log.exception("alert.unwritten", message=message.id)
-        give_back(message, now, f"it cannot be written: {error!r}")
+        take_apart(settings, _BY_MAIL, message, now, f"it cannot be written: {error!r}")
         return None
     # Ends the reading: no transaction stays open while the server takes its time.
     db.session.commit()

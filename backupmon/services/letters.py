@@ -13,6 +13,7 @@ from sqlalchemy.orm import joinedload
 from backupmon.core.alert_policy import TROUBLES, AlertKind, urgency
 from backupmon.core.culprit import Culprit, diagnose
 from backupmon.core.findings import Finding
+from backupmon.core.phrases import Phrase
 from backupmon.core.statuses import Status
 from backupmon.core.text import clean, one_line
 from backupmon.core.words import short_hash
@@ -124,18 +125,27 @@ def _copies(job_ids: list[int]) -> dict[int, StoredBackup]:
     return found
 
 
-def paragraphs(reading: Reading, now: datetime, base_url: str | None) -> list[Paragraph]:
-    """What is to be said, the worst first; alike things of one agent are one paragraph."""
+def paragraphs(
+    reading: Reading, now: datetime, base_url: str | None, *, plain: bool = False
+) -> list[Paragraph]:
+    """What is to be said, the worst first; alike things of one agent are one paragraph.
+
+    Parameters
+    ----------
+    plain:
+        Without what others wrote, but for names.
+    """
     found: dict[object, Paragraph] = {}
     for alert in _newest_of_each(reading.alerts):
         if alert.condition is not None:
-            made = _of_server(alert)
+            made = _of_server(alert, plain=plain)
             found[alert.id] = made
         elif alert.job is not None:
-            made = _of_job(alert, alert.job, now)
+            made = _of_job(alert, alert.job, now, plain=plain)
             key = made.kind, made.agent, made.status, made.since, made.facts
             place = found.setdefault(key, made)
-            place.databases.append(_database(alert, alert.job, reading, now, base_url))
+            database = _database(alert, alert.job, reading, now, base_url, plain=plain)
+            place.databases.append(database)
     return sorted(found.values(), key=lambda one: (one.order, one.agent))
 
 
@@ -148,17 +158,18 @@ def _newest_of_each(alerts: Sequence[Alert]) -> list[Alert]:
     return sorted(newest.values(), key=lambda alert: alert.id)
 
 
-def _of_server(alert: Alert) -> Paragraph:
+def _of_server(alert: Alert, *, plain: bool) -> Paragraph:
     assert alert.condition is not None
     kind, condition = AlertKind(alert.kind), alert.condition
     title = condition_title(condition.code).rstrip(".")
+    exactly = (gettext("What exactly"), one_line(say_server(condition.message), _MOST_SAID))
     facts = [
-        (gettext("What exactly"), one_line(say_server(condition.message), _MOST_SAID)),
+        _left_out() if plain else exactly,
         (gettext("Since"), _moment(condition.started_at)),
     ]
     if condition.ended_at is not None:
         facts.append((gettext("Until"), _moment(condition.ended_at)))
-    elif condition.hint:
+    elif condition.hint and not plain:
         facts.append((gettext("Next step"), one_line(say_server(condition.hint), _MOST_SAID)))
     return Paragraph(
         kind,
@@ -173,7 +184,7 @@ def _of_server(alert: Alert) -> Paragraph:
     )
 
 
-def _of_job(alert: Alert, job: ExpectedBackupJob, now: datetime) -> Paragraph:
+def _of_job(alert: Alert, job: ExpectedBackupJob, now: datetime, *, plain: bool) -> Paragraph:
     kind = AlertKind(alert.kind)
     status = Status(alert.status or Status.FAILED)
     over = kind is AlertKind.RECOVERY
@@ -190,7 +201,7 @@ def _of_job(alert: Alert, job: ExpectedBackupJob, now: datetime) -> Paragraph:
         word,
         "" if over else _since(alert, "d MMM y, HH:mm"),
         "" if over else _since(alert, _short_pattern(alert, now)),
-        _why_taken_back(alert) if kind is AlertKind.CORRECTION else _advice_on(alert),
+        _why_taken_back(alert) if kind is AlertKind.CORRECTION else _advice_on(alert, plain),
         urgency(kind, status),
     )
 
@@ -231,13 +242,24 @@ def _why_taken_back(alert: Alert) -> tuple[tuple[str, str], ...]:
     return tuple(facts)
 
 
-def _advice_on(alert: Alert) -> tuple[tuple[str, str], ...]:
+def _advice_on(alert: Alert, plain: bool) -> tuple[tuple[str, str], ...]:
     if alert.kind == AlertKind.RECOVERY.value or alert.entry is None:
         return ()
-    return _advice(alert.entry)
+    advice = _advice(alert.entry, plain)
+    return (_left_out(), *advice) if plain else advice
 
 
-def _advice(entry: BackupEntry) -> tuple[tuple[str, str], ...]:
+def _left_out() -> tuple[str, str]:
+    words = gettext("words for which the mail server refused a mail; the pages here show them")
+    return str(gettext("Left out")), str(words)
+
+
+def _is_ours(said: Phrase) -> bool:
+    """Whether others wrote nothing in it."""
+    return not any(isinstance(value, str) for _, value in said.values)
+
+
+def _advice(entry: BackupEntry, plain: bool) -> tuple[tuple[str, str], ...]:
     found = diagnose([Finding.from_dict(f) for f in entry.findings])
     if found is None:
         return ()
@@ -245,18 +267,25 @@ def _advice(entry: BackupEntry) -> tuple[tuple[str, str], ...]:
     if found.suspects:
         suspects = ", ".join(str(_SUSPECTS[one]) for one in found.suspects)
         facts.append((gettext("Look first at"), suspects))
-    facts.append((gettext("Likely cause"), one_line(say(found.cause), _MOST_SAID)))
+    if _is_ours(found.cause) or not plain:
+        facts.append((gettext("Likely cause"), one_line(say(found.cause), _MOST_SAID)))
     facts.append((gettext("Next step"), one_line(say(found.next_step), _MOST_SAID)))
     return tuple(facts)
 
 
 def _database(
-    alert: Alert, job: ExpectedBackupJob, reading: Reading, now: datetime, base_url: str | None
+    alert: Alert,
+    job: ExpectedBackupJob,
+    reading: Reading,
+    now: datetime,
+    base_url: str | None,
+    *,
+    plain: bool,
 ) -> Database:
     facts: list[tuple[str, str]] = []
     entry = alert.entry
     if entry is not None and alert.kind != AlertKind.RECOVERY.value:
-        facts += _said(entry)
+        facts += [] if plain else _said(entry)
         facts += _measured(entry)
     facts += _before(alert, reading)
     facts.append((gettext("Last good copy"), _copy_words(reading.copies.get(job.id), now)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import re
 import smtplib
 import socket
 import ssl
@@ -37,6 +38,9 @@ _LONGEST_ERROR = 500
 _GONE = (421, -1)
 #: "Message size exceeds fixed maximum": a fault of the mail, though its sender is refused.
 _TOO_LARGE = 552
+#: An address that is none, a mailbox that is full, though neither was said before the text
+#: (RFC 3463; 5.2.3 is a text that is too long for the mailbox).
+_OF_THE_MAILBOX = re.compile(r"5\.(?:1\.|2\.(?!3\b))")
 #: What is raised where a mail, or an address, cannot be written down.
 _UNWRITTEN = (BadHeaderError, MessageError, ValueError)
 
@@ -198,6 +202,8 @@ class _Connection(Connection):
                 raise MailLostError(*self.told_of(error)) from error
             if _is_gone(error):
                 raise _GoneError from error
+            if _is_of_the_text(error):
+                raise MailTextRefusedError(_words_of(self.mail, error)) from error
             if _is_of_the_mail(error):
                 raise MailRefusedError(_words_of(self.mail, error)) from error
             raise MailServerError(*self.told_of(error)) from error
@@ -231,6 +237,15 @@ def _is_of_the_mail(error: Exception) -> bool:
         *_UNWRITTEN,
     )
     return isinstance(error, of_mails)
+
+
+def _is_of_the_text(error: Exception) -> bool:
+    """Whether it is for what it says that the server refuses this mail, and for good."""
+    if isinstance(error, smtplib.SMTPSenderRefused):
+        return error.smtp_code == _TOO_LARGE
+    if not isinstance(error, smtplib.SMTPDataError) or error.smtp_code < 500:
+        return False
+    return not _OF_THE_MAILBOX.match(_decoded(error.smtp_error))
 
 
 @contextmanager

@@ -43,16 +43,25 @@ def compose(settings: Settings, message: AlertMessage, now: datetime) -> Message
         from backupmon.services.digest.mail import compose_digest
 
         return compose_digest(settings, message, now)
-    mail = write(settings, message.recipient, read_alerts(Alert.message_id == message.id), now)
+    reading = read_alerts(Alert.message_id == message.id)
+    mail = write(settings, message.recipient, reading, now, plain=message.is_plain)
     mail.date, mail.msgId = message.created_at.timestamp(), message.header_id
     return mail
 
 
-def write(settings: Settings, recipient: str, reading: Reading, now: datetime) -> Mail:
-    """What somebody is told of alerts; it has neither date nor Message-ID yet."""
+def write(
+    settings: Settings, recipient: str, reading: Reading, now: datetime, *, plain: bool = False
+) -> Mail:
+    """What somebody is told of alerts; it has neither date nor Message-ID yet.
+
+    Parameters
+    ----------
+    plain:
+        Without words that others wrote, for which a mail may be refused.
+    """
     answered = _answered(reading.alerts)
     with reading_as(settings, recipient.lower()) as language:
-        said = paragraphs(reading, now, settings.base_url)
+        said = paragraphs(reading, now, settings.base_url, plain=plain)
         subject = subject_of(said)
         values = {
             "language": language,

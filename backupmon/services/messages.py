@@ -127,15 +127,10 @@ def open_messages(settings: Settings, round_: Round) -> list[AlertMessage]:
     for row in rows:
         whom = row.destination, row.recipient_key
         held = is_held(lately.get((*whom, row.agent_key, side_of(row.kind))), round_.now)
-        if held or whom in under_way or whom in begun:
+        joins = {(*whom, None), (*whom, row.agent_key)} & under_way
+        if held or joins or whom in begun:
             continue
-        begun[whom] = AlertMessage(
-            header_id=new_header_id(settings, round_.way.id_begins),
-            recipient=row.recipient,
-            recipient_key=row.recipient_key,
-            destination=row.destination,
-            created_at=datetime.now(UTC),
-        )
+        begun[whom] = _begin(settings, round_.way, row)
     db.session.add_all(begun.values())
     return list(begun.values())
 
@@ -227,6 +222,31 @@ def give_back(
     db.session.commit()
 
 
+def take_apart(
+    settings: Settings, way: Way, message: AlertMessage, now: datetime, error: str
+) -> None:
+    """Its text was refused, or cannot be written: one agent's words must gag no other. Commits.
+
+    What it was to say goes out in a message for each agent, at once; where it was one agent's
+    alone, without what that agent said.
+    """
+    begin_write(alone=ALONE)
+    mine = select(Alert.id, Alert.agent_key).where(Alert.message_id == message.id, _WAITING)
+    rows = db.session.execute(mine.order_by(Alert.id).with_for_update()).all()
+    waiting = {row.id: row.agent_key for row in rows}
+    _run(update(Alert).where(Alert.id.in_(waiting)).values(message_id=None))
+    agents = dict.fromkeys(waiting.values())
+    if len(agents) > 1:
+        db.session.add_all(_begin(settings, way, message, agent) for agent in agents)
+        _try_again(message, now, error, None, state=MessageState.DROPPED.value)
+    elif message.is_digest or not agents:
+        _try_again(message, now, error, None, state=MessageState.OPEN.value)
+    else:
+        values = {"agent_key": next(iter(agents)), "words_refused_at": now}
+        _try_again(message, now, error, None, state=MessageState.OPEN.value, **values)
+    db.session.commit()
+
+
 def keep(message: AlertMessage, now: datetime, error: str, subject: str) -> bool:
     """It may have been taken: it will be sent again just as it is, a few times. Commits.
 
@@ -272,14 +292,27 @@ def _is_free(way: Way) -> ColumnElement[bool]:
     return way.alerts & Alert.message_id.is_(None) & news & ~is_held_by_a_pause()
 
 
-def _under_way(way: Way) -> set[tuple[str, str]]:
-    """Who has a message that more can be added to."""
-    query = select(AlertMessage.destination, AlertMessage.recipient_key).where(
-        way.unsent,
-        AlertMessage.state == MessageState.OPEN.value,
-        AlertMessage.is_digest.is_(False),
+def _begin(settings: Settings, way: Way, whom: Any, agent: str | None = None) -> AlertMessage:
+    """An open message to whom a row, or another message, is for; of one agent's where given."""
+    return AlertMessage(
+        header_id=new_header_id(settings, way.id_begins),
+        recipient=whom.recipient,
+        recipient_key=whom.recipient_key,
+        destination=whom.destination,
+        agent_key=agent,
+        created_at=datetime.now(UTC),
     )
-    return {(destination, key) for destination, key in db.session.execute(query)}
+
+
+def _under_way(way: Way) -> set[tuple[str, str, str | None]]:
+    """Who has a message that more can be added to, and of which agent alone, or None."""
+    message = AlertMessage
+    query = select(message.destination, message.recipient_key, message.agent_key).where(
+        way.unsent,
+        message.state == MessageState.OPEN.value,
+        message.is_digest.is_(False),
+    )
+    return {(destination, key, agent) for destination, key, agent in db.session.execute(query)}
 
 
 def _told_lately(round_: Round) -> dict[_Place, datetime]:
@@ -313,6 +346,7 @@ def _fill(message: AlertMessage, ready: ColumnElement[bool]) -> bool:
     if message.state == MessageState.OPEN.value:
         same = Alert.recipient_key == message.recipient_key
         mine = Alert.message_id.is_(None) & same & ready & ~is_held_by_a_pause()
+        mine &= _is_its_agents(message)
     query = (
         select(Alert.id)
         .where(mine, _WAITING, Alert.destination == message.destination)
@@ -335,6 +369,19 @@ def _end(
     _run(update(Alert).where(mine, _WAITING).values(state=AlertState.SENT.value, **said))
     values = {"last_error": "", "subject": subject, "sent_at": now, "next_try_at": None, **values}
     _free(number, attempts=attempts, state=MessageState.SENT.value, **values)
+
+
+def _is_its_agents(message: AlertMessage) -> ColumnElement[bool]:
+    """Of alerts: those of its agent alone, or else of all that have no message of their own."""
+    if message.agent_key is not None:
+        return Alert.agent_key == message.agent_key
+    apart = select(AlertMessage.agent_key).where(
+        AlertMessage.state == MessageState.OPEN.value,
+        AlertMessage.recipient_key == message.recipient_key,
+        AlertMessage.destination == message.destination,
+        AlertMessage.agent_key.is_not(None),
+    )
+    return Alert.agent_key.not_in(apart)
 
 
 def _try_again(

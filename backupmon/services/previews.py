@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, select, true
 
 from backupmon.config import Settings
 from backupmon.core.alert_policy import AlertKind
@@ -54,7 +54,8 @@ def preview_message(settings: Settings, message_id: int, now: datetime) -> Previ
     if message.is_digest:
         return _preview_digest(settings, message, now)
     if message.state == MessageState.OPEN.value:
-        return _preview(settings, message.recipient, _waiting_for(message.recipient), message, now)
+        reading = _waiting_for(message.recipient, message.agent_key)
+        return _preview(settings, message.recipient, reading, message, now)
     reading = read_alerts(Alert.message_id == message.id)
     return _preview(settings, message.recipient, reading, message, now)
 
@@ -75,6 +76,7 @@ def preview_waiting(settings: Settings, recipient: str, now: datetime) -> Previe
         AlertMessage.destination == MAIL,
         AlertMessage.state == MessageState.OPEN.value,
         AlertMessage.is_digest.is_(False),
+        AlertMessage.agent_key.is_(None),
     )
     message = db.session.scalars(query.order_by(AlertMessage.id)).first()
     return _preview(settings, reading.alerts[0].recipient, reading, message, now)
@@ -97,9 +99,11 @@ def _of_digest(message: AlertMessage) -> ColumnElement[bool]:
     return mine | (free & Alert.message_id.is_(None) & (Alert.kind == AlertKind.DIGEST.value))
 
 
-def _waiting_for(recipient: str) -> Reading:
+def _waiting_for(recipient: str, agent: str | None = None) -> Reading:
+    """What waits for somebody; of one agent alone where that is given."""
     return read_alerts(
-        (Alert.recipient_key == recipient.lower())
+        (true() if agent is None else Alert.agent_key == agent)
+        & (Alert.recipient_key == recipient.lower())
         & (Alert.kind != AlertKind.DIGEST.value)
         & (Alert.destination == MAIL)
         & (Alert.state == _WAITING)
@@ -114,7 +118,8 @@ def _preview(
     message: AlertMessage | None,
     now: datetime,
 ) -> Preview:
-    mail = write(settings, recipient, reading, now)
+    plain = message is not None and message.is_plain
+    mail = write(settings, recipient, reading, now, plain=plain)
     subject = (message.subject if message is not None else "") or str(mail.subject)
     return Preview(
         recipient,

@@ -41,6 +41,8 @@ class Mailbox:
     #: What it answers to every sender, or to the next mails.
     sender_answer: str = ""
     data_answers: list[str] = field(default_factory=list)
+    #: What it takes for a virus, for as long as it stands in mails.
+    virus: str = ""
     #: Mails it takes in one connection, before it says 421; 0 is any number.
     most_in_a_connection: int = 0
     #: Seconds that it takes for each mail.
@@ -77,6 +79,8 @@ class Mailbox:
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
         if self.data_answers:
             return self.data_answers.pop(0)
+        if self.virus and self.virus.encode() in envelope.content:
+            return "554 5.7.1 a virus was found"
         await asyncio.sleep(self.takes)
         server.taken += 1
         mail = message_from_bytes(envelope.content, policy=policy.default)

@@ -17,6 +17,7 @@ from backupmon.config import Settings
 from backupmon.extensions import db
 from backupmon.models import Alert, AlertMessage
 from backupmon.services.delivery import deliver_alerts
+from backupmon.services.previews import preview_message
 from tests.integration.conftest import NOON, World, at
 from tests.integration.mailbox import Mailbox, free_port, running, text_of
 from tests.integration.scan_process import run_to_end, start_scan
@@ -355,6 +356,75 @@ def test_a_name_is_told_letter_for_letter_and_adds_nothing_to_a_mail(
     assert mail.keys() == usual.keys()
     assert mail.get_content_type() == "multipart/alternative"
     assert text_of(mail).startswith("1 problem\r\n")
+
+
+VIRUS = "X5O-STANDARD-ANTIVIRUS-TEST-FILE"
+
+
+def fail(world: World, agent: str, day: int, said: str = VIRUS) -> None:
+    told = section(b"", f"{agent}db0.sql.gz", BACKUP__status=False, TRANSFER__error_message=said)
+    world.site(agent).report(at(12, days=day), {f"{agent}db0": told})
+
+
+def test_what_one_site_says_gags_no_other(world: World, mailbox: Mailbox) -> None:
+    mailbox.virus = VIRUS
+    for agent in ("acme", "bank", "evil"):
+        silent_site(world, 1, agent)
+    for day in range(3):
+        fail(world, "evil", day)
+        world.scan(at(12, 31, days=day))
+        told = sorted(mailbox.subjects())
+        assert told == [
+            f"1 problem: {agent}: {agent}db0 MISSING since 12:30" for agent in ("acme", "bank")
+        ]
+        (refused,) = [message for message in messages() if message.state == "open"]
+        preview = preview_message(world.settings, refused.id, at(12, 40, days=day))
+        assert "Left out" in preview.text
+        assert VIRUS not in preview.text
+        world.scan(at(12, 46, days=day))
+        (mail,) = mailbox.take()
+        assert str(mail["Subject"]).startswith("1 problem: evil: evildb0 FAILED since 12:00")
+        assert "Left out: words for which the mail server refused a mail" in text_of(mail)
+        assert "Likely cause: The agent could not dump the database." in text_of(mail)
+        assert "Last good copy: none yet" in text_of(mail)
+    assert set(states()) == {"sent"}
+
+
+def test_what_comes_meanwhile_of_others_does_not_wait_for_a_refused_text(
+    world: World, mailbox: Mailbox
+) -> None:
+    mailbox.virus = "evil"
+    silent_site(world, 1, "evil")
+    world.scan(at(12, 31))
+    assert mailbox.take() == []
+    silent_site(world, 1, "bank")
+    for minutes in (32, 46):
+        world.scan(at(12, minutes))
+    assert mailbox.subjects() == ["1 problem: bank: bankdb0 MISSING since 12:30"]
+    fail(world, "evil", 1)
+    world.site("bank").deliver(at(12, days=1), bankdb0="well")
+    world.scan(at(12, 31, days=1))
+    assert mailbox.subjects() == ["Recovered: bank: bankdb0"]
+    # All of it has one message, which is tried by itself.
+    (refused,) = [m for m in messages() if m.state == "open"]
+    assert (refused.agent_key, refused.attempts) == ("evil", 3)
+    mailbox.virus = ""
+    world.scan(at(14, days=1))
+    assert mailbox.subjects() == ["1 problem: evil: evildb0 FAILED since 12:00"]
+    assert set(states()) == {"sent"}
+
+
+def test_a_full_mailbox_says_nothing_of_the_text(world: World, mailbox: Mailbox) -> None:
+    mailbox.data_answers = ["552 5.2.2 mailbox full"]
+    for agent in ("acme", "bank"):
+        silent_site(world, 1, agent)
+    world.scan(at(12, 31))
+    (message,) = messages()
+    assert (message.state, message.agent_key, message.is_plain) == ("open", None, False)
+    world.scan(at(12, 46))
+    assert mailbox.subjects() == [
+        "2 problems: acme: acmedb0 MISSING since 12:30; bank: bankdb0 MISSING since 12:30"
+    ]
 
 
 def test_mails_are_in_the_language_of_the_setting(world: World, mailbox: Mailbox) -> None:
