@@ -18,6 +18,7 @@ from sqlalchemy import select, true, update
 from backupmon.config import Settings
 from backupmon.core.errors import BackupmonError
 from backupmon.core.text import one_line
+from backupmon.core.words import to_translate
 from backupmon.extensions import begin_write, db
 from backupmon.models import MAIL, Alert, AlertChannel, AlertMessage, AlertState
 from backupmon.services.alert_recipients import reading_as
@@ -129,7 +130,7 @@ def _withdraw_orphans() -> None:
     """What waits for a channel that is no more is not told."""
     there = [f"channel:{number}" for number in db.session.scalars(select(AlertChannel.id))]
     orphans = (Alert.state == AlertState.WAITING.value) & _BY_CHANNEL.alerts
-    values = {"state": AlertState.WITHDRAWN.value, "note": "the channel was removed"}
+    values = {"state": AlertState.WITHDRAWN.value, "note": to_translate("the channel was removed")}
     statement = update(Alert).where(orphans, Alert.destination.not_in(there)).values(values)
     db.session.execute(statement.execution_options(synchronize_session=False))
 

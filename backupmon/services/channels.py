@@ -16,6 +16,7 @@ from backupmon.core.channels import masked, read_channel_url
 from backupmon.core.errors import BackupmonError, NotFoundError, RefusedError
 from backupmon.core.job_fields import address as read_address
 from backupmon.core.job_fields import name as read_name
+from backupmon.core.words import to_translate
 from backupmon.extensions import begin_write, db
 from backupmon.models import (
     MAIL,
@@ -111,7 +112,7 @@ def remove_channel(channel_id: int, actor: str, now: datetime) -> AlertChannel:
     begin_write(alone=ALONE)
     row = find_channel(channel_id)
     before = _told(row)
-    values = {"state": AlertState.WITHDRAWN.value, "note": "the channel was removed"}
+    values = {"state": AlertState.WITHDRAWN.value, "note": to_translate("the channel was removed")}
     waiting = (Alert.destination == row.destination) & (Alert.state == AlertState.WAITING.value)
     db.session.execute(
         update(Alert).where(waiting).values(values).execution_options(synchronize_session=False)
