@@ -137,7 +137,7 @@ class AlertMessage(Model):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     attempts: Mapped[int] = mapped_column(default=0)
     #: Of those: after how many nobody knows whether it was taken.
-    doubts: Mapped[int] = mapped_column(default=0)
+    doubts: Mapped[int] = mapped_column(default=0, server_default="0")
     last_tried_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     next_try_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     #: Of one that is sent: why it may not have arrived.

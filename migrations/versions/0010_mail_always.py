@@ -21,6 +21,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     column = sa.Column("by_mail", sa.Boolean(), nullable=False, server_default=sa.true())
-    with op.batch_alter_table("alert_recipients") as table:
-        table.add_column(column)
-        table.alter_column("by_mail", server_default=None)
+    op.add_column("alert_recipients", column)

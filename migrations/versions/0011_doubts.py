@@ -17,9 +17,7 @@ depends_on = None
 
 def upgrade() -> None:
     column = sa.Column("doubts", sa.Integer(), nullable=False, server_default="0")
-    with op.batch_alter_table("alert_messages") as table:
-        table.add_column(column)
-        table.alter_column("doubts", server_default=None)
+    op.add_column("alert_messages", column)
 
 
 def downgrade() -> None:
