@@ -26,6 +26,7 @@ from backupmon.services.job_state import (
 from backupmon.services.judging import conclude
 from backupmon.services.outbox import forget_entries, revive_alerts, tell_verdicts
 from backupmon.services.reminders import deciding_entries
+from backupmon.services.trials import silence_again
 from backupmon.services.unreadable_reports import unreadable_in
 from backupmon.storage.faults import ServerFault
 
@@ -57,7 +58,7 @@ def withdraw_premature(scan: Scan) -> None:
 
     A clock that jumped, or a trial with ``--as-of``: held against the later of the scan's
     moment and the clock, so that looking back with ``--as-of`` withdraws nothing. What was to be
-    told and only seemed too old by then waits again.
+    told and only seemed too old by then waits again, and what only ended by then lasts again.
     """
     moment = max(scan.now, scan.real_now)
     with scan.recording():
@@ -79,6 +80,10 @@ def withdraw_premature(scan: Scan) -> None:
             scan.counts["withdrawn"] += 1
             log.warning("overdue.withdrawn", job=job.id, cycle=entry.cycle_due_at.isoformat())
         refresh_states(touched.values())
+    # Each for itself: jobs are locked in the order of their ids.
+    with scan.recording():
+        silence_again(moment)
+    with scan.recording():
         # What was entered beside it, and is true, may have been told by it alone.
         tell_verdicts(scan.settings, deciding_entries(list(touched)).values(), scan.now)
 

@@ -214,6 +214,7 @@ def _lasting() -> list[Any]:
             Alert.answered_at.is_(None),
             Alert.kind.in_(TROUBLE_KINDS),
             Alert.sent_at.is_not(None),
+            Alert.state != AlertState.WITHDRAWN.value,
             Alert.entry_id.is_not(None),
         )
         .group_by(Alert.job_id, Alert.recipient_key)

@@ -292,3 +292,97 @@ def test_a_snooze_keeps_what_one_has_heard_and_takes_back_what_another_has_not(
     world.scan(at(13, 31))
     assert [address for address, _ in mailbox.arrived] == [OPS]
     assert mailbox.subjects() == ["Recovered: acme: shop"]
+
+
+def test_a_snooze_that_a_trial_of_the_future_outlives_lasts_until_its_time(
+    world: World, mailbox: Mailbox
+) -> None:
+    job = world.job()
+    snooze_job(job, at(9, days=10), "ann", at(9))
+    world.scan(at(9, 1, days=11))
+    mailbox.take()
+    world.scan(at(9, 15))
+    assert [row.until for row in list_silences(at(9, 15))] == [at(9, days=10)]
+    mailbox.take()
+    for days in range(10):
+        world.scan(at(12, 31, days=days))
+    assert mailbox.take() == []
+    # Nor does what was told in the trial keep its true end from being told.
+    world.scan(at(9, days=10))
+    assert mailbox.subjects() == ["1 problem: acme: shop still MISSING since 12 Mar"]
+    assert list_silences(at(9, days=10)) == []
+
+
+def test_what_a_trial_of_the_future_has_not_told_of_a_snooze_is_taken_back(
+    world: World, mailbox: Mailbox
+) -> None:
+    job = world.job(schedule="0 12 * * 1")
+    snooze_job(job, at(9, days=2), "ann", at(9))
+    world.scan(at(12, 31))
+    quiet = world.with_settings(mail_server=None)
+    quiet.scan(at(9, days=2))
+    assert states() == ["waiting"]
+    quiet.scan(at(13))
+    assert states() == []
+    world.scan(at(9, days=2))
+    assert mailbox.subjects() == ["1 problem: acme: shop still MISSING since 3 Mar"]
+
+
+def test_known_trouble_stays_known_though_a_trial_of_the_future_finds_another(
+    world: World, mailbox: Mailbox
+) -> None:
+    job = world.job()
+    failed = section(b"x", "shop.sql.gz", BACKUP__status=False)
+    world.site().report(at(12), {"shop": failed})
+    world.scan(at(12, 31))
+    acknowledge_job(job, "ann", at(12, 40))
+    world.with_settings(mail_server=None).scan(at(12, 31, days=1))
+    world.scan(at(12, 45))
+    assert [row.status for row in list_silences(at(12, 45))] == ["FAILED"]
+    mailbox.take()
+    world.site().report(at(12, days=1), {"shop": failed})
+    world.scan(at(12, 45, days=1))
+    assert mailbox.take() == []
+
+
+def test_known_trouble_that_was_over_in_a_trial_of_the_future_is_over(
+    world: World, mailbox: Mailbox
+) -> None:
+    job = world.job()
+    failed = section(b"x", "shop.sql.gz", BACKUP__status=False)
+    world.site().report(at(12), {"shop": failed})
+    world.scan(at(12, 1))
+    acknowledge_job(job, "ann", at(12, 5))
+    # What has arrived has arrived, by whatever clock.
+    world.site().deliver(at(12, 10), shop="1")
+    world.scan(at(12, 29, days=1))
+    world.scan(at(12, 15))
+    assert list_silences(at(12, 15)) == []
+    mailbox.take()
+    world.site().report(at(12, days=1), {"shop": failed})
+    world.scan(at(12, 45, days=1))
+    assert mailbox.subjects() == ["1 problem: acme: shop FAILED since 12:00"]
+
+
+def test_a_silence_that_somebody_ended_stays_ended_whatever_the_clocks(
+    world: World, mailbox: Mailbox
+) -> None:
+    job, other = world.job(), world.job("crm")
+    for number in (job, other):
+        snooze_job(number, at(12, days=9), "ann", at(9))
+    end_silence(world.settings, job, "ann", at(9, days=3))
+    snooze_job(other, at(12, days=5), "ann", at(9, days=3))
+    world.scan(at(10))
+    assert [row.until for row in list_silences(at(10))] == [at(12, days=5)]
+    world.scan(at(12, 31))
+    assert mailbox.subjects() == ["1 problem: acme: shop MISSING since 12:30"]
+
+
+def test_a_trial_of_the_future_uses_up_no_reminder(world: World, mailbox: Mailbox) -> None:
+    world.job(schedule="0 12 * * 1", alert_reminders="daily")
+    world.scan(at(12, 31))
+    world.scan(at(12, 31, days=4))
+    assert len(mailbox.take()) == 2
+    for days in range(1, 6):
+        world.scan(at(12, 45, days=days))
+    assert len(mailbox.take()) == 5
