@@ -184,6 +184,8 @@ class AlertRecipient(Model):
     timezone: Mapped[str | None] = mapped_column(String(64))
     #: When the last one was entered, or when digests began to be wanted.
     digest_raised_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: When digests began to be wanted as they are; None is `created_at`.
+    digest_wanted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
     channels: Mapped[list[AlertChannel]] = relationship(

@@ -44,6 +44,9 @@ class ExpectedBackupJob(Model):
     alert_reminders: Mapped[str] = mapped_column(String(16), server_default="none")
     is_active: Mapped[bool]
     paused_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: The end of a pause that a scan has ended: one that lies ahead was ended by a trial. Any
+    #: later word of a person's forgets it.
+    pause_ended: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     #: Counts changes by people, so that two who edit at once are told.
     version: Mapped[int] = mapped_column(Integer, default=1)
@@ -125,6 +128,8 @@ class ExpectedBackupJob(Model):
 
     def take_spec(self, spec: JobSpec) -> None:
         """Copy what a person may set."""
+        if (self.is_active, self.paused_until) != (spec.is_active, spec.paused_until):
+            self.pause_ended = None
         for name in EDITABLE:
             value = getattr(spec, name)
             # Drivers want the plain word.

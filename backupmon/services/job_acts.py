@@ -27,7 +27,7 @@ def pause(job: ExpectedBackupJob, until: datetime | None, now: datetime) -> Act 
     if (job.is_active, job.paused_until) == (False, until):
         return None
     before = row_dict(job, _PAUSE)
-    job.is_active, job.paused_until = False, until
+    job.is_active, job.paused_until, job.pause_ended = False, until, None
     return _act(job, "job.pause", before, now)
 
 
@@ -39,7 +39,7 @@ def resume(job: ExpectedBackupJob, now: datetime) -> Act | None:
     if job.is_active:
         return None
     before = row_dict(job, _PAUSE)
-    job.is_active, job.paused_until = True, None
+    job.is_active, job.paused_until, job.pause_ended = True, None, None
     restart_cycles(job, now)
     return _act(job, "job.resume", before, now)
 

@@ -26,7 +26,7 @@ from backupmon.services.job_state import (
 from backupmon.services.judging import conclude
 from backupmon.services.outbox import forget_entries, revive_alerts, tell_verdicts
 from backupmon.services.reminders import deciding_entries
-from backupmon.services.trials import silence_again
+from backupmon.services.trials import pause_again, silence_again
 from backupmon.services.unreadable_reports import unreadable_in
 from backupmon.storage.faults import ServerFault
 
@@ -38,7 +38,7 @@ _BATCH = 200
 
 
 def resume_paused(scan: Scan) -> None:
-    """Resume the jobs whose pause is over: their first cycle is the next one due."""
+    """Resume the jobs whose pause is over: their first cycle is the next one due from its end."""
     with scan.recording():
         query = select(ExpectedBackupJob).where(
             ExpectedBackupJob.deleted_at.is_(None),
@@ -47,9 +47,11 @@ def resume_paused(scan: Scan) -> None:
         )
         over = query.order_by(ExpectedBackupJob.id).with_for_update(key_share=True)
         for job in db.session.scalars(over):
-            job.is_active, job.paused_until = True, None
+            assert job.paused_until is not None
+            # Not from the scan's moment: nobody forgives what was missed while nobody looked.
+            restart_cycles(job, job.paused_until)
+            job.is_active, job.paused_until, job.pause_ended = True, None, job.paused_until
             job.updated_at = scan.real_now
-            restart_cycles(job, scan.now)
             log.info("job.resumed", job=job.id, agent=job.agent_id_responsible)
 
 
@@ -81,6 +83,8 @@ def withdraw_premature(scan: Scan) -> None:
             log.warning("overdue.withdrawn", job=job.id, cycle=entry.cycle_due_at.isoformat())
         refresh_states(touched.values())
     # Each for itself: jobs are locked in the order of their ids.
+    with scan.recording():
+        pause_again(moment, scan.real_now)
     with scan.recording():
         silence_again(moment)
     with scan.recording():

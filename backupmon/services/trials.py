@@ -22,6 +22,7 @@ from backupmon.models import (
     AlertState,
     AuditEvent,
     BackupEntry,
+    ExpectedBackupJob,
 )
 from backupmon.services.job_state import lock_jobs
 
@@ -49,6 +50,27 @@ def take_back(which: ColumnElement[bool]) -> None:
         if alert.state == AlertState.SENT.value:
             alert.state = AlertState.WITHDRAWN.value
             alert.note = to_translate("its moment turned out to lie ahead")
+
+
+def pause_again(moment: datetime, real_now: datetime) -> None:
+    """Let the pauses last that end after `moment`, and that a scan ended nevertheless.
+
+    Parameters
+    ----------
+    moment:
+        The later of the scan's moment and the clock.
+    real_now:
+        The clock's own, which tells when a job was changed.
+    """
+    query = select(ExpectedBackupJob.id).where(
+        ExpectedBackupJob.is_active.is_(True), ExpectedBackupJob.pause_ended > moment
+    )
+    for job in lock_jobs(db.session.scalars(query)):
+        # An operator may have had a word meanwhile.
+        if job.is_active and job.pause_ended is not None:
+            job.is_active, job.paused_until, job.pause_ended = False, job.pause_ended, None
+            job.updated_at = real_now
+            log.warning("job.paused_again", job=job.id, agent=job.agent_id_responsible)
 
 
 def silence_again(moment: datetime) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from backupmon.core.job_spec import JobDefaults
 from backupmon.core.statuses import Status
 from backupmon.extensions import db
-from backupmon.services.jobs import pause_job, resume_job
+from backupmon.services.jobs import pause_job, resume_job, update_job
 from tests.integration.conftest import NOON, World, at
 from tests.integration.site import dump_of, section
 
@@ -233,6 +234,47 @@ def test_a_pause_ends_by_itself(world: World) -> None:
     world.scan(at(11, 0, days=2))
     world.scan(at(13, 0, days=2))
     assert [e.cycle_due_at for e in world.entries(job)] == [NOON + timedelta(days=2)]
+
+
+def test_a_pause_that_ended_while_nobody_looked_forgives_nothing_that_was_missed_since(
+    world: World,
+) -> None:
+    job = fresh(world)
+    pause_job(job, at(0, 0, days=2), at(9), "test")
+    world.scan(at(13, 0, days=3))
+    assert [e.cycle_due_at for e in world.entries(job)] == [at(12, days=2), at(12, days=3)]
+
+
+def test_a_pause_that_a_trial_of_the_future_outlives_lasts_until_its_time(world: World) -> None:
+    job = fresh(world)
+    pause_job(job, at(0, 0, days=2), at(9), "test")
+    world.scan(at(13, 0, days=4))
+    assert len(world.entries(job)) == 3
+    world.scan(at(10))
+    again = world.get(job)
+    assert (again.is_active, again.paused_until) == (False, at(0, 0, days=2))
+    world.scan(at(13, 0, days=1))
+    assert world.entries(job) == []
+    # By the next look it may be over: its first cycle is that of the same day.
+    world.scan(at(13, 0, days=9))
+    world.scan(at(0, 5, days=2))
+    world.scan(at(13, 0, days=2))
+    assert [e.cycle_due_at for e in world.entries(job)] == [at(12, days=2)]
+
+
+def test_a_pause_that_somebody_ended_after_a_trial_of_the_future_stays_ended(world: World) -> None:
+    job, edited = fresh(world), world.job("crm")
+    for number in (job, edited):
+        pause_job(number, at(0, 0, days=9), at(9), "test")
+    world.scan(at(13, 0, days=10))
+    pause_job(job, at(0, 0, days=8), at(10), "test")
+    resume_job(job, at(10), "test")
+    values = {"is_active": "false", "paused_until": "2031-03-20T00:00Z"}
+    update_job(edited, values, JobDefaults(), at(10), "test")
+    update_job(edited, {"is_active": "true"}, JobDefaults(), at(10), "test")
+    world.scan(at(10, 15))
+    assert world.get(job).is_active
+    assert world.get(edited).is_active
 
 
 def test_a_scan_notes_that_it_found_a_job_on_time(world: World) -> None:
