@@ -227,6 +227,7 @@ def take_recipient(address: str, now: datetime) -> AlertRecipient:
             address_key=wanted.lower(),
             digest=Rhythm.USUAL.value,
             digest_raised_at=now,
+            digest_wanted_at=now,
             created_at=now,
         )
         db.session.add(row)
@@ -245,7 +246,7 @@ def _change(
         setattr(row, name, value)
     if values.get("digest", row.digest) != before.get("digest", row.digest):
         # The first one tells of what comes from now on.
-        row.digest_raised_at = now
+        row.digest_raised_at = row.digest_wanted_at = now
     if before != dict(values):
         after = {"address": row.address, **values}
         record_acts([Act(action, "alert_recipient", row.id, before, after)], actor, now)

@@ -497,8 +497,62 @@ def test_a_trial_of_the_future_neither_hushes_nor_doubles_what_is_to_come(
     for day in range(1, 4):
         lived.scan(at(8, days=day))
     assert len(digests(mailbox)) == 3
+    # That day gets its own when it comes, of its own time; and only once.
+    lived.scan(at(7, days=19))
+    mailbox.take()
     lived.scan(at(9, days=20))
+    assert "From 22 Mar 2031, 07:00 to 23 Mar 2031, 09:00." in said_in(digest(mailbox))
+    lived.scan(at(9, 15, days=20))
     assert digests(mailbox) == []
+
+
+def test_what_a_trial_of_the_future_has_not_sent_is_taken_back(
+    lived: World, mailbox: Mailbox
+) -> None:
+    quiet = lived.with_settings(mail_server=None)
+    quiet.scan(at(7, days=1))
+    # The trials take the place of what waits; back in the present it waits again.
+    for days in (5, 9):
+        quiet.scan(at(8, days=days))
+    quiet.scan(at(8, days=1))
+    lived.scan(at(8, 15, days=1))
+    assert "From 3 Mar 2031, 07:05 to 4 Mar 2031, 08:15." in said_in(digest(mailbox))
+    lived.scan(at(7, days=2))
+    assert len(digests(mailbox)) == 1
+    rows = db.session.scalars(select(Alert.state).where(Alert.kind == "digest"))
+    assert list(rows) == ["sent"] * 3
+
+
+def test_after_a_trial_of_the_future_nobody_gets_a_digest_of_before_they_wanted_one(
+    lived: World, mailbox: Mailbox
+) -> None:
+    set_digest(ANN, Wishes(rhythm=Rhythm.NONE), "test", at(1))
+    set_digest(ANN, DAILY, "test", at(9))
+    lived.scan(at(8, days=1))
+    assert len(digests(mailbox)) == 2
+    lived.scan(at(10))
+    assert digests(mailbox) == []
+    lived.scan(at(7, days=1))
+    assert len(digests(mailbox)) == 2
+
+
+def test_who_is_first_known_in_a_trial_of_the_future_is_known_from_then_on(
+    lived: World, mailbox: Mailbox
+) -> None:
+    more = lived.with_settings(alert_recipients=f"{OPS}, {ANN}")
+    more.scan(at(9, days=20))
+    assert [mail["To"] for mail in digests(mailbox)] == [OPS]
+    more.scan(at(10))
+    assert digests(mailbox) == []
+    more.scan(at(7, days=1))
+    assert sorted(str(mail["To"]) for mail in digests(mailbox)) == [ANN, OPS]
+
+
+def test_clocks_that_differ_a_little_make_no_second_digest(lived: World, mailbox: Mailbox) -> None:
+    lived.scan(at(7, 3, days=1))
+    lived.scan(at(7, days=1))
+    lived.scan(at(7, 15, days=1))
+    assert len(digests(mailbox)) == 1
 
 
 def test_a_zone_that_is_no_more_keeps_nobody_else_from_their_digest(

@@ -19,12 +19,13 @@ from backupmon.models import Alert, AlertMessage, AlertRecipient, AlertState, Me
 from backupmon.services.alert_recipients import everyone, wish_of
 from backupmon.services.mail_server import new_header_id
 from backupmon.services.outbox import alert_row
+from backupmon.services.trials import IS_TRIAL, SKEW, take_back
 
 log = structlog.get_logger()
 
 #: Any number but those of other locks will do ("dige" in ASCII).
 _ALONE = 0x64696765
-_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+_NEWER = "a newer one tells it all"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +48,63 @@ def enter_digests(settings: Settings, now: datetime) -> int:
         The scan's moment.
     """
     rows = {row.address_key: row for row in db.session.scalars(select(AlertRecipient))}
-    if not _to_do(settings, rows.values(), now) and not _unknown(settings, rows):
+    # A time ahead of both comes from a clock that was set back, or from a trial with --as-of.
+    ahead = max(now, datetime.now(UTC)) + SKEW
+    due = _to_do(settings, rows.values(), now) or any(_is_ahead(r, ahead) for r in rows.values())
+    if not due and not _unknown(settings, rows):
         return 0
     begin_write(alone=_ALONE)
     # What was read before may have been done by another meanwhile.
     query = select(AlertRecipient).order_by(AlertRecipient.id)
     known = db.session.scalars(query.execution_options(populate_existing=True)).all()
     for row in _unknown(settings, {row.address_key: row for row in known}):
-        row.created_at = row.digest_raised_at = now
+        row.created_at = row.digest_raised_at = row.digest_wanted_at = now
         db.session.add(row)
+    _take_back(settings, known, ahead, now)
     due = _to_do(settings, known, now)
     for one in due:
         _enter(settings, one, now)
     db.session.commit()
     return len(due)
+
+
+def _is_ahead(row: AlertRecipient, ahead: datetime) -> bool:
+    return row.digest_raised_at is not None and row.digest_raised_at > ahead
+
+
+def _take_back(
+    settings: Settings, known: Iterable[AlertRecipient], ahead: datetime, now: datetime
+) -> None:
+    """Take back the digests of times later than `ahead`: those days get theirs all the same."""
+    take_back((Alert.kind == AlertKind.DIGEST.value) & (Alert.raised_at > ahead))
+    for row in known:
+        if _is_ahead(row, ahead):
+            row.digest_raised_at = _raised_before(settings, row, ahead, now)
+
+
+def _raised_before(
+    settings: Settings, row: AlertRecipient, ahead: datetime, now: datetime
+) -> datetime:
+    """When the last digest before `ahead` was entered, or when digests began to be wanted.
+
+    What the later one took the place of waits again.
+    """
+    wanted = row.digest_wanted_at or row.created_at
+    if wanted > ahead:
+        wanted = row.digest_wanted_at = now
+    query = select(Alert).where(
+        Alert.kind == AlertKind.DIGEST.value,
+        Alert.recipient_key == row.address_key,
+        Alert.raised_at <= ahead,
+        ~IS_TRIAL,
+    )
+    last = db.session.scalar(query.order_by(Alert.raised_at.desc(), Alert.id.desc()).limit(1))
+    if last is None:
+        return wanted
+    if last.state == AlertState.WITHDRAWN.value and last.note == _NEWER:
+        last.state, last.note = AlertState.WAITING.value, ""
+        _open_message(settings, row)
+    return max(wanted, last.raised_at)
 
 
 def _unknown(settings: Settings, rows: dict[str, AlertRecipient]) -> list[AlertRecipient]:
@@ -79,9 +123,6 @@ def _to_do(settings: Settings, rows: Iterable[AlertRecipient], now: datetime) ->
     found = []
     for row in rows:
         last = row.digest_raised_at or row.created_at
-        # A time ahead comes from a clock that was set back, or from a trial with --as-of. What
-        # was sent already is known by its row.
-        last = last if last <= now else _LONG_AGO
         try:
             occurrence = digest_due(wish_of(settings, row), last, now)
         except ScheduleError as error:
@@ -103,7 +144,7 @@ def _enter(settings: Settings, due: _Due, now: datetime) -> None:
         & Alert.message_id.is_(None)
         & (Alert.occurrence != due.occurrence)
     )
-    withdrawn = {"state": AlertState.WITHDRAWN.value, "note": "a newer one tells it all"}
+    withdrawn = {"state": AlertState.WITHDRAWN.value, "note": _NEWER}
     db.session.execute(
         update(Alert).where(earlier).values(withdrawn).execution_options(synchronize_session=False)
     )
