@@ -1,6 +1,6 @@
 """What a trial of the future ended is known, so that it can be taken back.
 
-Revision 0011.
+Revision 0013.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from alembic import op
 
 
-revision = "0011"
-down_revision = "0010"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 
