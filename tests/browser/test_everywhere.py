@@ -16,6 +16,7 @@ from backupmon.extensions import db
 from backupmon.models import AgentReport, AlertChannel
 from backupmon.services.alert_recipients import Wishes, set_digest
 from backupmon.services.discoveries import list_discoveries
+from backupmon.services.jobs import delete_job
 from backupmon.services.silences import snooze_job
 from tests.browser.conftest import unfold_all
 from tests.integration.conftest import World, at
@@ -32,15 +33,18 @@ def paths(world: World) -> dict[str, str]:
     """Pages with something on them: long names, trouble, a history."""
     world.job("shop", neighborhood="Akwa")
     job = world.job(LONG, city="Llanfairpwllgwyngyllgogerychwyrndrobwll", company_name="W" * 80)
+    gone = world.job("gone", company_name=LONG)
     world.job("coming", schedule="0 14 * * *", notification_recipients=SOMEBODY)
     site = world.site()
     for day in range(3):
-        site.deliver(at(11, 50, days=day), shop=f"night {day}", **{LONG: f"night {day}"})
+        night = f"night {day}"
+        site.deliver(at(11, 50, days=day), shop=night, gone=night, **{LONG: night})
         world.scan(at(12, days=day))
     data = dump_of("tuesday " * 50)
     site.put("x.sql.gz", data[:-20])
     site.report(at(11, 50, days=3), {LONG: section(data, "x.sql.gz")})
     world.scan(at(13, days=3))
+    delete_job(gone, datetime.now(UTC), "test")
     entry = world.entries(job)[-1]
     invalid, chosen = intake_of(world, data)
     snooze_job(job, datetime.now(UTC) + timedelta(days=2), f"user:{LONG}", datetime.now(UTC), LONG)
@@ -54,6 +58,7 @@ def paths(world: World) -> dict[str, str]:
         "quarantine": "/quarantine",
         "kept": f"/quarantine/{entry.id}",
         "system": "/system",
+        "copies": "/system/copies",
         "lost": "/nothing",
         "reports": "/reports",
         "report": f"/reports/{entry.report_id}",
@@ -90,6 +95,7 @@ PAGES = (
         "quarantine",
         "kept",
         "system",
+        "copies",
         "alerts",
         "mail",
     ),
