@@ -14,6 +14,7 @@ from backupmon.config import Settings
 from backupmon.core.alert_policy import AlertKind
 from backupmon.core.digest_policy import digest_due
 from backupmon.core.errors import ScheduleError
+from backupmon.core.words import to_translate
 from backupmon.extensions import begin_write, db
 from backupmon.models import Alert, AlertMessage, AlertRecipient, AlertState, MessageState
 from backupmon.services.alert_recipients import everyone, wish_of
@@ -25,7 +26,7 @@ log = structlog.get_logger()
 
 #: Any number but those of other locks will do ("dige" in ASCII).
 _ALONE = 0x64696765
-_NEWER = "a newer one tells it all"
+_NEWER = to_translate("a newer one tells it all")
 
 
 @dataclass(frozen=True, slots=True)
