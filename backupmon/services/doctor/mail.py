@@ -27,7 +27,7 @@ def mail_server_answers(patient: Patient) -> Iterator[Check]:
     if settings.mail_server is None:
         yield warning(
             _SERVER,
-            phrase("none is set: alerts wait, and expire after three days"),
+            phrase("none is set: alerts wait; what is over by then expires after three days"),
             phrase("set BACKUPMON_MAIL_SERVER, then try it with flask alerts test ADDRESS"),
         )
         return
