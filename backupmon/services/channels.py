@@ -152,15 +152,20 @@ def try_channel(settings: Settings, channel_id: int) -> AlertChannel:
 
 
 def with_channels(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The alerts `rows`, by mail and by every channel of their recipients."""
+    """The alerts `rows`, by mail and by every channel of their recipients.
+
+    One that has ``ways`` goes by those of them alone.
+    """
     found: dict[str, list[str]] = {}
     for key, number in _channels_of({row["recipient_key"] for row in rows}):
         found.setdefault(key, []).append(f"channel:{number}")
-    return [
-        {**row, "destination": destination}
-        for row in rows
-        for destination in (MAIL, *found.get(row["recipient_key"], ()))
-    ]
+    alerts = []
+    for row in rows:
+        ways = (MAIL, *found.get(row["recipient_key"], ()))
+        only = row.get("ways", ways)
+        plain = {name: value for name, value in row.items() if name != "ways"}
+        alerts += [{**plain, "destination": way} for way in ways if way in only]
+    return alerts
 
 
 def _channels_of(keys: Iterable[str]) -> list[Any]:

@@ -275,9 +275,9 @@ def _rows_of(
         if kind is not None:
             rows.append(alert_row(kind, recipient, now, entry=entry, status=news.status))
     if news.decides and news.status is Status.SUCCESS:
-        untold = _answer(told, entry, now)
-        # Who has heard of nothing is not told that it is over.
-        rows = [row for row in rows if row["recipient_key"] not in untold]
+        heard = _answer(told, entry, now)
+        # Who has heard of nothing is not told that it is over, nor by a way that told nothing.
+        rows = [{**r, "ways": heard[k]} for r in rows if (k := r["recipient_key"]) in heard]
     return rows
 
 
@@ -320,20 +320,22 @@ def _silenced(silences: Iterable[AlertSilence], news: News, now: datetime) -> tu
     return covered, ended and not covered and news.status is not Status.SUCCESS
 
 
-def _answer(told: Mapping[str, list[Alert]], entry: BackupEntry, now: datetime) -> set[str]:
-    """The trouble of a job is over; gives those who had not been told of it yet.
+def _answer(
+    told: Mapping[str, list[Alert]], entry: BackupEntry, now: datetime
+) -> dict[str, set[str]]:
+    """The trouble of a job is over; gives by which ways each has heard of it, or is about to.
 
     What nobody has been told, and was made good in the same cycle, is no news any more.
     """
-    untold = set[str]()
+    heard: dict[str, set[str]] = {}
     for recipient, alerts in told.items():
         for alert in alerts:
             alert.answered_at = now
             if _is_moot(alert, entry):
                 alert.state, alert.note = AlertState.WITHDRAWN.value, _OVER
-        if all(alert.state == AlertState.WITHDRAWN.value and not alert.sent_at for alert in alerts):
-            untold.add(recipient)
-    return untold
+            if alert.state != AlertState.WITHDRAWN.value or alert.sent_at:
+                heard.setdefault(recipient, set()).add(alert.destination)
+    return heard
 
 
 def _is_moot(alert: Alert, entry: BackupEntry) -> bool:
@@ -408,10 +410,11 @@ def gathered_as(condition: ServerCondition | None) -> str:
 
 def enter_rows(rows: list[dict[str, Any]]) -> None:
     """Enter alerts in the transaction under way, but for those that are there already."""
-    if not rows:
+    alerts = with_channels(rows) if rows else []
+    if not alerts:
         return
     dialect: Any = postgresql if db.engine.dialect.name == "postgresql" else sqlite
-    db.session.execute(dialect.insert(Alert).on_conflict_do_nothing(), with_channels(rows))
+    db.session.execute(dialect.insert(Alert).on_conflict_do_nothing(), alerts)
     log.info("alerts.raised", count=len(rows), kinds=sorted({row["kind"] for row in rows}))
 
 

@@ -117,6 +117,45 @@ def test_trouble_and_its_end_are_told_by_mail_and_by_each_channel_once(
 
 
 @needs_apprise
+def test_that_it_is_over_is_told_by_the_ways_that_told_of_it(
+    world: World, mailbox: Mailbox, service: Service
+) -> None:
+    world.job()
+    world.scan(at(12, 31))
+    mailbox.take()
+    late = add(world, service.port, "late")
+    world.site().deliver(NOON, shop="a")
+    world.scan(at(14))
+    assert mailbox.subjects() == ["Recovered: acme: shop"]
+    assert service.took == []
+    mute = World(world.app, world.settings.model_copy(update={"mail_server": None}))
+    mute.scan(at(12, 31, days=1))
+    world.site().deliver(at(13, days=1), shop="b")
+    world.scan(at(14, days=1))
+    assert [note["title"] for note in service.took] == [
+        "1 problem: acme: shop MISSING since 12:30",
+        "Recovered: acme: shop",
+    ]
+    assert mailbox.arrived == []
+    remove_channel(late, "test", at(15, days=1))
+
+
+@needs_apprise
+def test_the_end_of_what_only_a_removed_channel_told_is_told_to_nobody(
+    world: World, mailbox: Mailbox, service: Service
+) -> None:
+    gone = add(world, service.port)
+    world.job()
+    mute = World(world.app, world.settings.model_copy(update={"mail_server": None}))
+    mute.scan(at(12, 31))
+    remove_channel(gone, "test", at(12, 40))
+    world.site().deliver(NOON, shop="a")
+    world.scan(at(14))
+    assert len(service.took) == 1
+    assert mailbox.arrived == []
+
+
+@needs_apprise
 def test_a_channel_that_fails_fails_for_itself_alone_and_is_tried_again_later_and_later(
     world: World, mailbox: Mailbox, service: Service
 ) -> None:
