@@ -32,6 +32,7 @@ log = structlog.get_logger()
 _DELETE = "copy.delete"
 #: Of the list on its page.
 PAGE_SIZE = 50
+_BATCH = 500
 _STORED, _SUPERSEDED = StoredState.STORED.value, StoredState.SUPERSEDED.value
 
 
@@ -94,7 +95,7 @@ class Pruned:
 
 
 def list_left_copies() -> list[LeftCopy]:
-    """All of them, the oldest first; in two queries."""
+    """All of them, the oldest first."""
     return _with_newer(_query())
 
 
@@ -184,18 +185,21 @@ def _is_left() -> ColumnElement[bool]:
 
 def _with_newer(query: Select[StoredBackup]) -> list[LeftCopy]:
     rows = db.session.scalars(query).all()
-    newer = _standing_of({row.expected_job_id for row in rows if row.job.deleted_at is None})
+    newer = _standing_of(sorted({r.expected_job_id for r in rows if r.job.deleted_at is None}))
     return [LeftCopy(row, newer.get(row.expected_job_id)) for row in rows]
 
 
-def _standing_of(job_ids: set[int]) -> dict[int, StoredBackup]:
+def _standing_of(job_ids: Sequence[int]) -> dict[int, StoredBackup]:
     """The copy of each job that stands at its path."""
-    query = select(StoredBackup).where(
-        StoredBackup.destination == VALIDATED, StoredBackup.state == _STORED
-    )
-    # Each job has one; those of all jobs are fewer than a question may name on a long page.
-    rows = db.session.scalars(query.where(StoredBackup.expected_job_id.in_(job_ids)))
-    return {row.expected_job_id: row for row in rows}
+    found: dict[int, StoredBackup] = {}
+    for start in range(0, len(job_ids), _BATCH):
+        query = select(StoredBackup).where(
+            StoredBackup.expected_job_id.in_(job_ids[start : start + _BATCH]),
+            StoredBackup.destination == VALIDATED,
+            StoredBackup.state == _STORED,
+        )
+        found.update((row.expected_job_id, row) for row in db.session.scalars(query))
+    return found
 
 
 def _delete(scan: Scan, entry_id: int, operator: Operator) -> StoredBackup:

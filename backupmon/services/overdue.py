@@ -87,6 +87,8 @@ def withdraw_premature(scan: Scan) -> None:
         pause_again(moment, scan.real_now)
     with scan.recording():
         silence_again(moment)
+    if not touched:
+        return
     with scan.recording():
         # What was entered beside it, and is true, may have been told by it alone.
         tell_verdicts(scan.settings, deciding_entries(list(touched)).values(), scan.now)

@@ -32,6 +32,8 @@ from backupmon.services.outbox import (
     silence_of,
 )
 
+_BATCH = 500
+
 
 def remind(scan: Scan) -> None:
     """Enter a reminder for everybody who was last told of trouble long enough ago.
@@ -75,23 +77,23 @@ def tell_newcomers(scan: Scan) -> None:
         told = _told_of_jobs()
         jobs = _jobs_in_trouble(told)
         silences = open_silences([job.id for job in jobs])
-        rows: list[dict[str, Any]] = []
+        newcomers: dict[int, list[str]] = {}
         for job in jobs:
             wanted = {r.lower(): r for r in recipients_of(scan.settings, job)}
             _withdraw_waiting(job.id, told[job.id] - wanted.keys())
             status = Status(job.current_status)
-            silent = any(
-                silence_of(row).covers(status, scan.now) for row in silences.get(job.id, ())
-            )
-            newcomers = wanted.keys() - told[job.id]
-            entry = deciding_entries([job.id]).get(job.id) if newcomers and not silent else None
-            kind = kind_of(status)
-            if entry is not None and kind is not None:
-                rows += [
-                    alert_row(kind, wanted[key], scan.now, entry=entry, status=status)
-                    for key in sorted(newcomers)
-                ]
-        enter_rows(rows)
+            if not _is_silenced(silences.get(job.id, ()), status, scan.now):
+                new = sorted(wanted.keys() - told[job.id])
+                newcomers[job.id] = [wanted[key] for key in new]
+        entries = deciding_entries([job_id for job_id, new in newcomers.items() if new])
+        enter_rows(
+            [
+                alert_row(kind, recipient, scan.now, entry=entry, status=status)
+                for job_id, entry in entries.items()
+                if (kind := kind_of(status := Status(entry.job.current_status))) is not None
+                for recipient in newcomers[job_id]
+            ]
+        )
 
 
 def _told_of_jobs() -> dict[int, set[str]]:
@@ -190,19 +192,27 @@ def _kind(job: ExpectedBackupJob) -> AlertKind | None:
 
 def deciding_entries(job_ids: Sequence[int]) -> dict[int, BackupEntry]:
     """Of each job the entry that its status comes from, unless an operator accepted that."""
+    number = func.row_number().over(
+        partition_by=BackupEntry.expected_job_id,
+        order_by=(BackupEntry.cycle_due_at.desc(), BackupEntry.timestamp.desc()),
+    )
     found: dict[int, BackupEntry] = {}
-    for job_id in job_ids:
-        query = (
-            select(BackupEntry)
+    for start in range(0, len(job_ids), _BATCH):
+        numbered = (
+            select(BackupEntry.id, number.label("number"))
             .join(ExpectedBackupJob)
             .where(
-                BackupEntry.expected_job_id == job_id,
+                BackupEntry.expected_job_id.in_(job_ids[start : start + _BATCH]),
                 BackupEntry.status == ExpectedBackupJob.current_status,
             )
-            .order_by(BackupEntry.cycle_due_at.desc(), BackupEntry.timestamp.desc())
-            .limit(1)
+            .subquery()
         )
-        found.update((job_id, e) for e in db.session.scalars(query) if e.accepted_at is None)
+        newest = select(numbered.c.id).where(numbered.c.number == 1)
+        query = select(BackupEntry).where(
+            BackupEntry.id.in_(newest), BackupEntry.accepted_at.is_(None)
+        )
+        query = query.options(joinedload(BackupEntry.job))
+        found.update((entry.expected_job_id, entry) for entry in db.session.scalars(query))
     return found
 
 
