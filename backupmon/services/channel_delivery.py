@@ -25,16 +25,8 @@ from backupmon.services.alert_recipients import reading_as
 from backupmon.services.announcing import TIMEOUT, ChannelError, announce
 from backupmon.services.letters import paragraphs, read_alerts
 from backupmon.services.mails import subject_of
-from backupmon.services.messages import (
-    ALONE,
-    Round,
-    Way,
-    give_back,
-    is_any_held,
-    mark_sent,
-    open_messages,
-    take,
-)
+from backupmon.services.message_fates import give_back, mark_sent
+from backupmon.services.messages import ALONE, Round, Way, is_any_held, open_messages, take
 from backupmon.services.siblings import ready
 
 log = structlog.get_logger()

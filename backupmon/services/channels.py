@@ -30,6 +30,7 @@ from backupmon.models import (
 from backupmon.services.alert_recipients import ALONE, reading_as, take_recipient
 from backupmon.services.announcing import announce, check_channel
 from backupmon.services.audit import Act, record_acts
+from backupmon.services.messages import UNSENT
 
 #: For one person.
 _MOST = 10
@@ -118,10 +119,9 @@ def remove_channel(channel_id: int, actor: str, now: datetime) -> AlertChannel:
         update(Alert).where(waiting).values(values).execution_options(synchronize_session=False)
     )
     # Nor is what failed there tried again, or said to fail.
-    unsent = AlertMessage.state.in_((MessageState.OPEN.value, MessageState.HANDED_OVER.value))
     db.session.execute(
         update(AlertMessage)
-        .where(AlertMessage.destination == row.destination, unsent)
+        .where(AlertMessage.destination == row.destination, AlertMessage.state.in_(UNSENT))
         .values(state=MessageState.DROPPED.value)
         .execution_options(synchronize_session=False)
     )

@@ -49,21 +49,16 @@ from backupmon.services.mail_server import (
     mail_server,
 )
 from backupmon.services.mails import compose
-from backupmon.services.messages import (
-    ALONE,
-    Round,
-    Way,
+from backupmon.services.message_fates import (
     give_back,
     hurry,
-    is_any_held,
     keep,
     lock_alerts,
     mark_sent,
-    open_messages,
     put_off,
-    take,
     take_apart,
 )
+from backupmon.services.messages import ALONE, Round, Way, is_any_held, open_messages, take
 from backupmon.services.siblings import ready
 from backupmon.storage.failpoints import failpoint
 from backupmon.storage.faults import ServerFault

@@ -26,7 +26,6 @@ from backupmon.models import (
     BackupEntry,
     ExpectedBackupJob,
     MeasuredTotal,
-    MessageState,
     ScanRun,
     ServerCondition,
     StoredBackup,
@@ -35,6 +34,7 @@ from backupmon.models import (
 from backupmon.services.background_status import background_status
 from backupmon.services.dashboard.summary import count_jobs
 from backupmon.services.discoveries import count_discoveries
+from backupmon.services.messages import UNSENT
 from backupmon.storage.filesystems import room_at
 
 # Not "job": that is the scrape's own name in Prometheus.
@@ -216,7 +216,7 @@ def _alerts() -> Iterator[Metric]:
         _seconds(oldest),
     )
     failing = select(func.count()).where(
-        AlertMessage.state.in_((MessageState.OPEN.value, MessageState.HANDED_OVER.value)),
+        AlertMessage.state.in_(UNSENT),
         AlertMessage.attempts > 0,
     )
     yield _value(

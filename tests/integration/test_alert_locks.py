@@ -12,7 +12,7 @@ from sqlalchemy import make_url, update
 from backupmon.config import Settings
 from backupmon.extensions import db
 from backupmon.models import Alert, AlertMessage
-from backupmon.services.messages import mark_sent
+from backupmon.services.message_fates import mark_sent
 from tests.integration.background import until
 from tests.integration.conftest import World, at
 from tests.integration.test_delivery import OPS, with_mail
