@@ -140,7 +140,7 @@ def _deliver(settings: Settings, now: datetime, longest: timedelta, *, together:
         end_condition(settings, MAIL_DOWN, _SUBJECT)
         return result
     told = ready(now) if together else true()
-    round_ = Round(_BY_MAIL, now, told, monotonic() + longest.total_seconds())
+    round_ = Round(_BY_MAIL, now, told)
     result.held = is_any_held(round_)
     _begin_messages(settings, round_)
     due = _is_any_due(now)
@@ -149,6 +149,8 @@ def _deliver(settings: Settings, now: datetime, longest: timedelta, *, together:
         return result
     try:
         with mail_server(settings) as server:
+            # From when it is there: what it took to reach it is no mail's fault.
+            round_.end = monotonic() + longest.total_seconds()
             _send_all(settings, server, round_, result)
     except MailServerError as error:
         log.warning("mail.down", reason=error.message)

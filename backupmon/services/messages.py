@@ -8,6 +8,7 @@ Tries are spaced by the scan's clock, leases go by the database's.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -82,7 +83,7 @@ class Round:
     way: Way
     now: datetime
     ready: ColumnElement[bool]
-    end: float
+    end: float = math.inf
     tried: list[int] = field(default_factory=list)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from backupmon.extensions import db
 from backupmon.models import BackupEntry, ExpectedBackupJob, ServerCondition, StoredBackup
 from backupmon.services.jobs import add_job
 from backupmon.services.scanning import ScanOptions, ScanResult, run_scan
+from tests.integration.mailbox import Mailbox, free_port, running
 from tests.integration.pages import clock
 from tests.integration.site import Site
 from tests.integration.web import client_as
@@ -31,6 +32,13 @@ NOON = datetime(2031, 3, 3, 12, 0, tzinfo=UTC)
 def at(hours: int, minutes: int = 0, days: int = 0) -> datetime:
     """A moment of that day, or `days` later."""
     return NOON.replace(hour=hours, minute=minutes) + timedelta(days=days)
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    """A mail server of the test's own."""
+    with running(Mailbox(free_port())) as box:
+        yield box
 
 
 @dataclass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from sqlalchemy import select
@@ -16,19 +15,13 @@ from backupmon.services.alerts import failing_messages
 from backupmon.services.channels import remove_channel
 from backupmon.services.delivery import deliver_alerts
 from tests.integration.conftest import World, at
-from tests.integration.mailbox import Mailbox, free_port, running, text_of
+from tests.integration.mailbox import Mailbox, free_port, text_of
 from tests.integration.site import section
 from tests.integration.test_alerts_page import page
 from tests.integration.test_channels import add, needs_apprise
 from tests.integration.test_delivery import OPS, with_mail
 from tests.integration.test_digest import looked
 from tests.integration.web import Browser, ClientAs
-
-
-@pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    with running(Mailbox(free_port())) as box:
-        yield box
 
 
 @pytest.fixture

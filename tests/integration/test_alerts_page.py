@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -20,12 +19,6 @@ from tests.integration.mailbox import Mailbox, free_port, running, text_of
 from tests.integration.site import section
 from tests.integration.test_delivery import OPS, messages, states, with_mail
 from tests.integration.web import SCRIPT, Browser, ClientAs
-
-
-@pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    with running(Mailbox(free_port())) as box:
-        yield box
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from backupmon.models import Alert, AlertChannel, AuditEvent
 from backupmon.services.announcing import ChannelError, is_installed
 from backupmon.services.channels import add_channel, list_channels, remove_channel, try_channel
 from tests.integration.conftest import NOON, World, at
-from tests.integration.mailbox import Mailbox, free_port, running
+from tests.integration.mailbox import Mailbox, free_port
 from tests.integration.test_delivery import OPS, messages, with_mail
 
 needs_apprise = pytest.mark.skipif(
@@ -61,12 +61,6 @@ def service() -> Iterator[Service]:
     yield found
     server.shutdown()
     server.server_close()
-
-
-@pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    with running(Mailbox(free_port())) as box:
-        yield box
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -24,12 +23,6 @@ from tests.integration.scan_process import run_to_end, start_scan
 from tests.integration.site import dump_of, section
 
 OPS = "ops@x.org"
-
-
-@pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    with running(Mailbox(free_port())) as box:
-        yield box
 
 
 @pytest.fixture

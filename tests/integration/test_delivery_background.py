@@ -16,17 +16,11 @@ from backupmon.services.background import request_scan
 from backupmon.services.delivery import deliver_alerts
 from tests.integration.background import Background, background, until
 from tests.integration.conftest import NOON, World, at
-from tests.integration.mailbox import Mailbox, free_port, running
+from tests.integration.mailbox import Mailbox
 from tests.integration.site import dump_of, section
 from tests.integration.test_delivery import states, with_mail
 
 UNSIZED = {"COMPRESS__size": None}
-
-
-@pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    with running(Mailbox(free_port())) as box:
-        yield box
 
 
 @pytest.fixture

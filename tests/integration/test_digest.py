@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from typing import Any
@@ -30,19 +29,13 @@ from backupmon.services.digest.mail import compose_digest
 from backupmon.services.jobs import pause_job
 from backupmon.tasks import deliver
 from tests.integration.conftest import NOON, World, at
-from tests.integration.mailbox import Mailbox, free_port, running, text_of
+from tests.integration.mailbox import Mailbox, free_port, text_of
 from tests.integration.pages import queries
 from tests.integration.scan_process import start_scan
 from tests.integration.test_delivery import OPS, messages, with_mail
 
 ANN = "ann@x.org"
 DAILY = Wishes(rhythm=Rhythm.DAILY)
-
-
-@pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    with running(Mailbox(free_port())) as box:
-        yield box
 
 
 @pytest.fixture

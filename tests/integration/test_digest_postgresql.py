@@ -7,7 +7,7 @@ import pytest
 from backupmon.config import Settings
 from tests.integration.mailbox import Mailbox
 from tests.integration.test_delivery import with_mail
-from tests.integration.test_digest import lived, mailbox
+from tests.integration.test_digest import lived
 from tests.integration.test_digest import (
     test_hundreds_of_jobs_make_a_short_mail_of_few_queries as test_few_queries,
 )
@@ -23,7 +23,6 @@ from tests.integration.test_digest import (
 
 __all__ = [
     "lived",
-    "mailbox",
     "test_copies_that_are_gone",
     "test_few_queries",
     "test_nothing_comes_twice",

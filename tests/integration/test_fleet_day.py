@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,7 +14,7 @@ from backupmon.config import Settings
 from backupmon.extensions import db
 from backupmon.models import BackupEntry, ServerCondition, StoredBackup
 from tests.integration.conftest import World, at
-from tests.integration.mailbox import Mailbox, free_port, running
+from tests.integration.mailbox import Mailbox
 from tests.integration.site import Site, dump_of, section
 from tests.integration.test_delivery import with_mail
 
@@ -97,12 +97,6 @@ VERDICTS = {
 }
 #: Beginnings of subjects. Each site is due at a time of its own, so each tells of itself alone.
 MAILS = {"problem": 8, "warning": 1, "recovery": 1}
-
-
-@pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    with running(Mailbox(free_port())) as box:
-        yield box
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -15,17 +14,11 @@ from backupmon.services.jobs import delete_job, pause_job, resume_job
 from backupmon.services.quarantine import Operator, accept_quarantined
 from backupmon.services.silences import acknowledge_job, snooze_job
 from tests.integration.conftest import World, at
-from tests.integration.mailbox import Mailbox, free_port, running, text_of
+from tests.integration.mailbox import Mailbox, text_of
 from tests.integration.site import dump_of, section
 from tests.integration.test_delivery import OPS, states, with_mail
 
 MISSING = "1 problem: acme: shop MISSING since 12:30"
-
-
-@pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    with running(Mailbox(free_port())) as box:
-        yield box
 
 
 @pytest.fixture

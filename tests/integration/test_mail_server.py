@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
@@ -33,12 +32,6 @@ from tests.integration.mailbox import Mailbox, free_port, running, stuttering
 from tests.integration.test_delivery import OPS, certified, messages, states, with_mail
 
 PEOPLE = [f"p{number}@x.org" for number in range(4)]
-
-
-@pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    with running(Mailbox(free_port())) as box:
-        yield box
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
@@ -12,15 +11,9 @@ from backupmon.config import Settings
 from backupmon.core.errors import RefusedError
 from backupmon.services.silences import acknowledge_job, end_silence, list_silences, snooze_job
 from tests.integration.conftest import NOON, World, at
-from tests.integration.mailbox import Mailbox, free_port, running, text_of
+from tests.integration.mailbox import Mailbox, text_of
 from tests.integration.site import section
 from tests.integration.test_delivery import OPS, states, with_mail
-
-
-@pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    with running(Mailbox(free_port())) as box:
-        yield box
 
 
 @pytest.fixture
